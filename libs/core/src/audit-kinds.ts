@@ -1,0 +1,39 @@
+/** The closed list of audit event kinds and the one service that may append each. */
+
+import type { Caller } from './access.ts';
+
+export const auditKinds = {
+  'launch.authorized': 'identity',
+  'launch.intent': 'identity',
+  'launch.ended': 'identity',
+  'exchange.dispatch': 'identity',
+  'exchange.renew': 'identity',
+  'auth.session': 'identity',
+  'auth.denied': 'identity',
+  'admin.principal': 'identity',
+  'admin.key': 'identity',
+  'admin.revoke': 'identity',
+  'admin.rotate': 'identity',
+  'admin.role': 'scheduler',
+  'run.accepted': 'scheduler',
+  'run.transition': 'scheduler',
+  'run.refused': 'scheduler',
+  'runtime.intent': 'runtime',
+  'runtime.transition': 'runtime',
+  'runtime.denied': 'runtime',
+  'attest.evidence': 'runtime',
+  'egress.allow': 'egress',
+  'egress.deny': 'egress',
+  'egress.outcome': 'egress',
+  'workspace.create': 'workspace',
+  'workspace.import': 'workspace',
+  'workspace.mount': 'workspace',
+  'workspace.commit': 'workspace',
+  'workspace.undo': 'workspace',
+  'workspace.read': 'workspace',
+  'workspace.denied': 'workspace',
+  'log.export': 'audit',
+  'log.denied': 'audit',
+} as const satisfies Record<string, Caller>;
+
+export type AuditKind = keyof typeof auditKinds;

@@ -1,0 +1,82 @@
+/**
+ * Claims of the token chain, as a verifier hands them on. Shapes follow RFC 9068, RFC 8693 (`act`), RFC 7800 (`cnf`) and the
+ * transaction-token draft (`txn`, `tctx`).
+ */
+
+import type { Scope } from './access.ts';
+
+interface Common {
+  readonly iss: string;
+  readonly aud: string;
+  /** Principal on whose behalf. */
+  readonly sub: string;
+  readonly jti: string;
+  /** Seconds since the epoch. */
+  readonly iat: number;
+  readonly exp: number;
+  readonly org: string;
+  /** Environment. */
+  readonly env: string;
+}
+
+/** S: what an API key turns into, for one service. */
+export interface SessionClaims extends Common {
+  readonly class: 'session';
+  /** Id of the key it came from. */
+  readonly key: string;
+  readonly scope: readonly (Scope | '*')[];
+  /** Name and address shown on commits. */
+  readonly name: string;
+  readonly email: string;
+}
+
+/** One workspace grant of a dispatch. */
+export interface WorkspaceClaim {
+  readonly id: string;
+  readonly mode: 'ro' | 'rw';
+}
+
+/** RFC 8693 section 4.1 actor, outermost first. */
+export interface ActorClaim {
+  readonly sub: string;
+  readonly sub_profile: 'user' | 'service' | 'ai_agent';
+  readonly act?: ActorClaim;
+}
+
+/** I: one attempt of one authorised launch, for the runtime alone, single use. */
+export interface IntentClaims extends Common {
+  readonly class: 'intent';
+  /** Run. */
+  readonly txn: string;
+  readonly act: ActorClaim;
+  readonly wsp: readonly WorkspaceClaim[];
+  /** Dispatch id and SHA-256 of its canonical envelope. */
+  readonly dsp: { readonly id: string; readonly h: string };
+  /** Edge that may use it, and the lease epoch. */
+  readonly lease: { readonly edge: string; readonly epoch: number };
+}
+
+/** D: the dispatch token, bound to the workload's proof key and attestation. */
+export interface DispatchClaims extends Common {
+  readonly class: 'dispatch';
+  readonly txn: string;
+  readonly req_wl: string;
+  readonly act: ActorClaim;
+  readonly cnf: { readonly jkt: string };
+  readonly tctx: {
+    readonly wsp: readonly WorkspaceClaim[];
+    readonly dsp: { readonly id: string; readonly h: string };
+    readonly role: string;
+    readonly profile: string;
+    readonly tools_h: string;
+    /** The one model endpoint it may reach. */
+    readonly net: { readonly provider: string; readonly url: string; readonly credential: string };
+    readonly lease: { readonly edge: string; readonly epoch: number };
+    /** Author of its commits. */
+    readonly author: { readonly name: string; readonly email: string };
+  };
+  /** Attestation: format, SHA-256 of the evidence, level 0 to 3. */
+  readonly att: { readonly fmt: string; readonly ev: string; readonly lvl: number };
+}
+
+export type Claims = SessionClaims | IntentClaims | DispatchClaims;

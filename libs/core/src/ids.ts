@@ -1,0 +1,59 @@
+/** Prefixed, time-ordered ids: `<kind>_` and a UUIDv7 (RFC 9562 section 5.7) in lower-case Crockford base32. */
+
+import { randomFillSync } from 'node:crypto';
+
+/** Every kind of id, one word per meaning. */
+export const idPrefixes = {
+  run: 'run',
+  task: 'task',
+  dispatch: 'dsp',
+  decision: 'dec',
+  event: 'evt',
+  principal: 'usr',
+  key: 'key',
+  edge: 'edge',
+  lease: 'lse',
+  upload: 'upl',
+  download: 'dwn',
+  session: 'ses',
+  export: 'exp',
+  trace: 'trc',
+} as const;
+
+export type IdKind = keyof typeof idPrefixes;
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** The 16 bytes of a UUIDv7 for a time in milliseconds. */
+export function uuid7Bytes(nowMs: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  randomFillSync(bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(nowMs / 0x10000));
+  view.setUint16(4, nowMs % 0x10000);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes;
+}
+
+/** A UUIDv7 in its usual text form. */
+export function uuid7(nowMs: number): string {
+  const hex = Buffer.from(uuid7Bytes(nowMs)).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** A new id: sorts by time of creation, 26 characters behind the prefix. */
+export function newId(kind: IdKind, nowMs: number): string {
+  let bits = 0n;
+  for (const byte of uuid7Bytes(nowMs)) bits = (bits << 8n) | BigInt(byte);
+  let text = '';
+  for (let shift = 125n; shift >= 0n; shift -= 5n) text += alphabet.charAt(Number((bits >> shift) & 31n));
+  return `${idPrefixes[kind]}_${text}`;
+}
+
+/** Whether a text from outside has the form of an id of this kind. */
+export const isId = (kind: IdKind, text: string): boolean =>
+  text.startsWith(`${idPrefixes[kind]}_`) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(idPrefixes[kind].length + 1));
+
+/** Names people choose for orgs, environments, workspaces, roles: a lower-case slug of 1 to 63 characters. */
+export const isSlug = (text: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
