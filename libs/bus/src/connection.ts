@@ -1,0 +1,50 @@
+/** One authenticated connection to NATS, and whose it is. */
+
+import type { Caller } from '@sallyport/core/access';
+import { Fault } from '@sallyport/core/fault';
+import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { inboxPrefix } from './subject.ts';
+
+export interface BusOptions {
+  /** `nats://host:port`. */
+  readonly url: string;
+  readonly caller: Caller;
+  /** Seed of the user's nkey. */
+  readonly seed: string;
+}
+
+/** The bus as one service sees it. Reconnects for ever; calls made meanwhile fail with `unavailable`. */
+export class Bus {
+  readonly caller: Caller;
+  readonly nats: NatsConnection;
+
+  private constructor(caller: Caller, nats: NatsConnection) {
+    this.caller = caller;
+    this.nats = nats;
+  }
+
+  static async connect(options: BusOptions): Promise<Bus> {
+    const nats = await connect({
+      servers: options.url,
+      name: options.caller,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
+      inboxPrefix: inboxPrefix(options.caller),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 200,
+      reconnectJitter: 100,
+      ignoreAuthErrorAbort: true,
+      waitOnFirstConnect: true,
+      pingInterval: 5_000,
+      maxPingOut: 2,
+    }).catch((error: unknown) => {
+      throw new Fault('unavailable', 'bus.unreachable', `NATS at ${options.url} does not answer; start it or check the URL and the user's key`, {}, { cause: error });
+    });
+    return new Bus(options.caller, nats);
+  }
+
+  /** Ends subscriptions, lets requests in flight finish, closes. */
+  async close(): Promise<void> {
+    if (this.nats.isClosed()) return;
+    await this.nats.drain().catch(() => this.nats.close());
+  }
+}

@@ -1,0 +1,29 @@
+/** The only place a subject is spelled. Orgs, workloads, runs and environments are ids or slugs, so no part holds a dot or a wildcard. */
+
+import type { Caller } from '@sallyport/core/access';
+
+/** Request subject of one method; the fourth token is the caller, which NATS permissions prove. */
+export const rpcSubject = (service: Caller, caller: Caller, method: string): string => `rpc.${service}.v1.${caller}.${method}`;
+
+/** What a service listens on: every caller, every method. */
+export const rpcListen = (service: Caller): string => `rpc.${service}.v1.*.*`;
+
+/** Caller and method of a request subject, or undefined when it is not one. */
+export function parseRpcSubject(subject: string): { readonly caller: string; readonly method: string } | undefined {
+  const [rpc, , version, caller, method, ...rest] = subject.split('.');
+  if (rpc !== 'rpc' || version !== 'v1' || caller === undefined || method === undefined || rest.length > 0) return undefined;
+  return { caller, method };
+}
+
+export const unitOut = (org: string, dispatch: string): string => `unit.v1.${org}.${dispatch}.out`;
+export const unitIn = (org: string, dispatch: string): string => `unit.v1.${org}.${dispatch}.in`;
+export const runtimeEvent = (org: string, workload: string): string => `runtime.v1.${org}.${workload}.event`;
+export const runEvent = (org: string, run: string): string => `run.v1.${org}.${run}.event`;
+export const auditEvent = (org: string, environment: string): string => `audit.v1.${org}.${environment}.event`;
+export const egressDecision = (org: string, dispatch: string): string => `egress.v1.${org}.${dispatch}.decision`;
+
+/** Raised revocation epochs, pushed to every verifier. */
+export const epochChanged = 'identity.v1.epoch';
+
+/** Inbox prefix of a bus user; nobody else may subscribe under it. */
+export const inboxPrefix = (caller: Caller): string => `_INBOX_${caller}`;

@@ -1,0 +1,12 @@
+/** Jest's global tear-down: the run's Postgres ends. */
+
+import type { TestCluster } from './cluster.ts';
+
+interface Kept {
+  sallyCluster?: TestCluster;
+}
+
+// biome-ignore lint/style/noDefaultExport: Jest calls the default export.
+export default async function teardown(): Promise<void> {
+  await (globalThis as Kept).sallyCluster?.stop();
+}
