@@ -1,0 +1,145 @@
+/**
+ * The port between a runtime and the substrate its workloads run on.
+ *
+ * A backend knows sandboxes and nothing of tokens, runs or journals. What it says of a sandbox comes from the substrate and
+ * never from the agent. It keeps no state that a restart loses: a `Handle` is plain JSON, and whoever has journalled one can
+ * carry on with it from another process.
+ */
+
+import type { Evidence } from '@sallyport/contracts/runtime/v1/evidence';
+import type { Profile, ResolvedLimits } from '../profiles/profiles.ts';
+
+/** One workspace as a folder of the host, made visible at `/workspace/<name>`. */
+export interface SandboxMount {
+  readonly name: string;
+  /** Absolute path of a folder below one of the backend's own roots; never a caller's word. */
+  readonly source: string;
+  readonly mode: 'ro' | 'rw';
+}
+
+/** Everything a sandbox is made of. */
+export interface SandboxSpec {
+  /** Id of the workload. */
+  readonly id: string;
+  /** Folder of this workload on the host, mode 0700; the backend writes below `sandbox/` in it only. */
+  readonly directory: string;
+  /** Folder bound read-only at `/run/sally`; the sandbox's uid must be able to enter it and to write to the socket in it. */
+  readonly tetherDirectory: string;
+  readonly mounts: readonly SandboxMount[];
+  /** Program and arguments, as paths inside the sandbox. */
+  readonly argv: readonly string[];
+  /** The whole environment of the program; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly profile: Profile;
+  readonly limits: ResolvedLimits;
+  /** Seconds after which the workload dies without anybody's help; give it more than the reaper's own deadline. */
+  readonly deadlineSeconds: number;
+}
+
+/** A started sandbox: plain JSON, enough to find it again from another process. */
+export interface Handle {
+  readonly backend: 'process';
+  readonly id: string;
+  /** The sandbox's first process, in the runtime's view, and its kernel start time in clock ticks since boot. */
+  readonly pid: number;
+  readonly startTime: number;
+  /** The process outside the sandbox that holds its deadline. */
+  readonly keeper: { readonly pid: number; readonly startTime: number };
+  /** Id of the boot in which these processes live. */
+  readonly boot: string;
+  /** Host uid and gid of everything inside; rw mounts belong to it. */
+  readonly uid: number;
+  /** Folder of the backend's own files of this workload. */
+  readonly directory: string;
+  /** Folders of its control groups, absolute; empty where the profile runs without. */
+  readonly cgroups: readonly string[];
+  readonly rootfsHash: string;
+  readonly mountsHash: string;
+  /** Folders counted against the disk limit. */
+  readonly disk: { readonly directories: readonly string[]; readonly bytes: number; readonly files: number };
+}
+
+/** What the substrate says became of a sandbox. `lost` means gone without a word of how. */
+export type Exit =
+  | { readonly state: 'running' }
+  | {
+      readonly state: 'exited';
+      /** Exit code of the program; 128 plus the number of the signal that ended it. */
+      readonly code: number;
+      /** The kernel killed something of it for memory, and it did not end well. */
+      readonly oom: boolean;
+      /** It outlived the deadline it was started with. */
+      readonly deadline: boolean;
+    }
+  | { readonly state: 'lost' };
+
+/** One thing an edge needs in order to isolate. */
+export interface Capability {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was seen. */
+  readonly cause: string;
+  /** What a person does about it; empty when ok. */
+  readonly remedy: string;
+}
+
+/** What the supervisor printed, as far as it was kept. */
+export interface SandboxLog {
+  /** The last bytes kept, at most as many as were asked for. */
+  readonly tail: Uint8Array;
+  /** Bytes dropped beyond the profile's cap, counted by this process. */
+  readonly dropped: number;
+}
+
+export interface Backend {
+  readonly kind: 'process';
+
+  /** What this edge can and cannot isolate; asks the substrate each time. */
+  check(): Promise<readonly Capability[]>;
+
+  /** Host uid that a workload will run as, so that its folders can be given to it before it starts. The same id, the same uid. */
+  reserve(id: string): number;
+
+  /**
+   * Starts a sandbox and answers when it stands, limits and filter in force, and its program is about to be executed.
+   *
+   * @throws Fault `runtime.isolation_missing`, `runtime.mount_refused`, `runtime.start_failed`; nothing of it is left then.
+   */
+  start(spec: SandboxSpec): Promise<Handle>;
+
+  /** Takes over a sandbox that an earlier process of this runtime started; asked again, it does nothing. */
+  adopt(handle: Handle): Promise<void>;
+
+  /** What became of it, from evidence. A failure to observe throws; it is never an exit. */
+  exitCode(handle: Handle): Promise<Exit>;
+
+  /** Resolves once it is no longer running; rejects with the signal's reason when that fires first. */
+  waitExit(handle: Handle, signal?: AbortSignal): Promise<Exclude<Exit, { state: 'running' }>>;
+
+  /** SIGTERM to the program; the caller holds the grace. Nothing happens when it is gone. */
+  terminate(handle: Handle): Promise<void>;
+
+  /** SIGKILL to the whole tree; resolves when nothing of it is left. */
+  kill(handle: Handle): Promise<void>;
+
+  /** Gives back control groups, uid and files; read the log before. Throws while anything is alive. */
+  cleanup(handle: Handle): Promise<void>;
+
+  /** What the substrate says about it now. */
+  evidence(handle: Handle): Promise<Evidence>;
+
+  /** The end of what the supervisor printed. */
+  log(handle: Handle, bytes: number): Promise<SandboxLog>;
+
+  /** Every sandbox of this install that is alive, whoever remembers it. */
+  list(): Promise<readonly { readonly id: string; readonly pid: number }[]>;
+
+  /** Kills and clears a sandbox nobody has a handle of; resolves when nothing of it is left. */
+  reap(id: string): Promise<void>;
+
+  /** Calls back when a workload's rw mounts outgrow their limit; the caller decides what follows. */
+  onOverDisk(listener: (id: string, used: { readonly bytes: number; readonly files: number }) => void): void;
+
+  /** Lets go of watchers and helpers of this process; sandboxes keep running. */
+  close(): Promise<void>;
+}
