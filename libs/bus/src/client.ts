@@ -1,6 +1,14 @@
 /** Typed calls to another service. */
 
-import { create, type DescMessage, type DescMethod, type DescService, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { headers, type Msg, NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
@@ -21,14 +29,23 @@ export function busClient<S extends DescService>(bus: Bus, target: Caller, servi
   return Object.fromEntries(methods) as BusClient<S>;
 }
 
-async function call(bus: Bus, target: Caller, method: DescMethod, request: MessageInitShape<DescMessage>, options: CallOptions): Promise<unknown> {
+async function call(
+  bus: Bus,
+  target: Caller,
+  method: DescMethod,
+  request: MessageInitShape<DescMessage>,
+  options: CallOptions,
+): Promise<unknown> {
   const timeout = options.timeoutMs ?? defaultTimeoutMs;
   const wire = headers();
   wire.set(header.deadline, String(Date.now() + timeout));
   injectTrace(wire, options.trace);
   if (options.token !== undefined) wire.set(header.token, options.token);
   if (options.prove !== undefined) {
-    wire.set(header.proof, await options.prove({ method: method.name, uri: `bus:${method.parent.typeName}/${method.name}` }));
+    wire.set(
+      header.proof,
+      await options.prove({ method: method.name, uri: `bus:${method.parent.typeName}/${method.name}` }),
+    );
   }
   const body = toBinary(method.input, create(method.input, request));
   const reply = await send(bus, rpcSubject(target, bus.caller, method.name), body, { timeout, headers: wire }, target);
@@ -37,7 +54,13 @@ async function call(bus: Bus, target: Caller, method: DescMethod, request: Messa
   return fromBinary(method.output, reply.data);
 }
 
-async function send(bus: Bus, subject: string, body: Uint8Array, options: { timeout: number; headers: ReturnType<typeof headers> }, target: Caller): Promise<Msg> {
+async function send(
+  bus: Bus,
+  subject: string,
+  body: Uint8Array,
+  options: { timeout: number; headers: ReturnType<typeof headers> },
+  target: Caller,
+): Promise<Msg> {
   try {
     return await bus.nats.request(subject, body, options);
   } catch (error) {
@@ -48,10 +71,28 @@ async function send(bus: Bus, subject: string, body: Uint8Array, options: { time
 function transportFault(error: unknown, target: Caller): Fault {
   const cause = error instanceof RequestError && error.cause !== undefined ? error.cause : error;
   if (cause instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())) {
-    return new Fault('unavailable', 'bus.no_responder', `${target} is not running or not ready; try again in a moment`, { service: target }, { cause: error });
+    return new Fault(
+      'unavailable',
+      'bus.no_responder',
+      `${target} is not running or not ready; try again in a moment`,
+      { service: target },
+      { cause: error },
+    );
   }
   if (cause instanceof TimeoutError) {
-    return new Fault('deadline_exceeded', 'bus.timeout', `${target} did not answer in time; the call may have taken effect`, { service: target }, { cause: error });
+    return new Fault(
+      'deadline_exceeded',
+      'bus.timeout',
+      `${target} did not answer in time; the call may have taken effect`,
+      { service: target },
+      { cause: error },
+    );
   }
-  return new Fault('unavailable', 'bus.transport', `the call to ${target} could not be carried; try again`, { service: target }, { cause: error });
+  return new Fault(
+    'unavailable',
+    'bus.transport',
+    `the call to ${target} could not be carried; try again`,
+    { service: target },
+    { cause: error },
+  );
 }

@@ -1,8 +1,8 @@
 /** One authenticated connection to NATS, and whose it is. */
 
+import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
-import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { inboxPrefix } from './subject.ts';
 
 export interface BusOptions {
@@ -37,7 +37,13 @@ export class Bus {
       pingInterval: 5_000,
       maxPingOut: 2,
     }).catch((error: unknown) => {
-      throw new Fault('unavailable', 'bus.unreachable', `NATS at ${options.url} does not answer; start it or check the URL and the user's key`, {}, { cause: error });
+      throw new Fault(
+        'unavailable',
+        'bus.unreachable',
+        `NATS at ${options.url} does not answer; start it or check the URL and the user's key`,
+        {},
+        { cause: error },
+      );
     });
     return new Bus(options.caller, nats);
   }

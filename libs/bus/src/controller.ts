@@ -27,7 +27,8 @@ export function BusController<S extends DescService>(service: S, access: AccessT
       const name = method.localName;
       const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
       const row = access[name as keyof S['method']];
-      if (descriptor === undefined || row === undefined) throw new Error(`${patternOf(method)} has no handler or no access row`);
+      if (descriptor === undefined || row === undefined)
+        throw new Error(`${patternOf(method)} has no handler or no access row`);
       const extras: RpcExtras = { method, row };
       MessagePattern(patternOf(method), { ...extras })(prototype, name, descriptor);
       Payload()(prototype, name, 0);

@@ -3,7 +3,10 @@
 import type { DescMessage, DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { Call } from '@sallyport/core/gate';
 
-type UnaryOf<Method> = Method extends DescMethodUnary<infer I extends DescMessage, infer O extends DescMessage> ? { input: I; output: O } : never;
+type UnaryOf<Method> =
+  Method extends DescMethodUnary<infer I extends DescMessage, infer O extends DescMessage>
+    ? { input: I; output: O }
+    : never;
 
 /** One method per RPC, typed from the contract; a missing one does not compile. */
 export type Handlers<S extends DescService> = {

@@ -3,9 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createUser, fromSeed } from '@nats-io/nkeys';
 import { type Caller, callers } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
-import { createUser, fromSeed } from '@nats-io/nkeys';
 import { authorizationBlock } from './permissions.ts';
 
 /** A seed per bus user. */
@@ -13,10 +13,15 @@ export type Seeds = Readonly<Record<Caller, string>>;
 
 /** Fresh seeds for every bus user. */
 export const newSeeds = (): Seeds =>
-  Object.fromEntries(callers.map((caller) => [caller, new TextDecoder().decode(createUser().getSeed())])) as Record<Caller, string>;
+  Object.fromEntries(callers.map((caller) => [caller, new TextDecoder().decode(createUser().getSeed())])) as Record<
+    Caller,
+    string
+  >;
 
 const publicKeys = (seeds: Seeds): Record<Caller, string> =>
-  Object.fromEntries(callers.map((caller) => [caller, fromSeed(new TextEncoder().encode(seeds[caller])).getPublicKey()])) as Record<Caller, string>;
+  Object.fromEntries(
+    callers.map((caller) => [caller, fromSeed(new TextEncoder().encode(seeds[caller])).getPublicKey()]),
+  ) as Record<Caller, string>;
 
 export interface NatsOptions {
   /** Holds the configuration and the JetStream store. */
@@ -45,19 +50,34 @@ export class NatsServer {
     clearPortFiles(options.directory);
     const config = join(options.directory, 'nats.conf');
     writeFileSync(config, configuration(options), { mode: 0o600 });
-    const child = spawn(options.binary ?? 'nats-server', ['-c', config], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(options.binary ?? 'nats-server', ['-c', config], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     const said: string[] = [];
     child.stderr.on('data', (chunk: Buffer) => {
       said.push(chunk.toString());
       if (said.length > 200) said.shift();
     });
     const failed = new Promise<never>((_, reject) => {
-      child.once('error', (error) => reject(new Fault('failed_precondition', 'bus.nats_missing', 'nats-server is not on PATH; install it (Debian: apt-get install nats-server)', {}, { cause: error })));
+      child.once('error', (error) =>
+        reject(
+          new Fault(
+            'failed_precondition',
+            'bus.nats_missing',
+            'nats-server is not on PATH; install it (Debian: apt-get install nats-server)',
+            {},
+            { cause: error },
+          ),
+        ),
+      );
     });
     const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
     const ended = exited.then((): never => {
       const last = said.join('').trim().split('\n').slice(-3).join(' | ');
-      throw new Fault('unavailable', 'bus.nats_start', `nats-server did not start: ${last}`, { directory: options.directory });
+      throw new Fault('unavailable', 'bus.nats_start', `nats-server did not start: ${last}`, {
+        directory: options.directory,
+      });
     });
     const url = await Promise.race([untilListening(options.directory), failed, ended]);
     ended.catch(() => undefined);

@@ -44,7 +44,10 @@ function streamRequests(caller: Caller): readonly string[] {
   const owned = Object.entries(streams).filter(([, stream]) => stream.owner === caller);
   if (owned.length === 0) return [];
   const names = owned.map(([name]) => name);
-  return ['$JS.API.INFO', ...names.flatMap((name) => ['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.${name}`))];
+  return [
+    '$JS.API.INFO',
+    ...names.flatMap((name) => ['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.${name}`)),
+  ];
 }
 
 /** The permissions of one bus user. Replies need none: NATS `allow_responses` covers exactly the requests received. */
@@ -57,7 +60,8 @@ export function permissionsOf(caller: Caller): Permissions {
 
 /** A NATS server's `authorization` block for these users; `keys` holds each user's public nkey. */
 export function authorizationBlock(keys: Readonly<Record<Caller, string>>): string {
-  const list = (subjects: readonly string[]): string => `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
+  const list = (subjects: readonly string[]): string =>
+    `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
   const users = callers.map((caller) => {
     const { publish, subscribe } = permissionsOf(caller);
     return `    { nkey: ${keys[caller]}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} }, allow_responses: { max: 1, expires: "2m" } } }`;

@@ -5,17 +5,17 @@
  * handler. Every refusal is a Fault in the reply; nothing else ever leaves.
  */
 
-import { fromBinary, type MessageInitShape, create, toBinary, type DescMessage } from '@bufbuild/protobuf';
-import { context } from '@opentelemetry/api';
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { type Msg, type Subscription } from '@nats-io/transport-node';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
-import { type AccessRow, callers, type Caller } from '@sallyport/core/access';
+import { type AccessRow, type Caller, callers } from '@sallyport/core/access';
 import type { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import type { Call, TokenGate } from '@sallyport/core/gate';
 import { lastValueFrom } from 'rxjs';
 import type { Bus } from './connection.ts';
 import type { RpcExtras } from './controller.ts';
+import { inServerSpan } from './server-span.ts';
 import { parseRpcSubject, rpcListen } from './subject.ts';
 import { extractTrace } from './trace.ts';
 import { encodeFault, header } from './wire.ts';
@@ -93,7 +93,9 @@ export class BusServer extends Server implements CustomTransportStrategy {
     const target = parseRpcSubject(message.subject);
     let fault: Fault | undefined;
     try {
-      const body = await context.with(ambient, () => this.#dispatch(message, target, traceId));
+      const body = await inServerSpan(ambient, target?.method ?? 'unknown', target?.caller ?? '', () =>
+        this.#dispatch(message, target, traceId),
+      );
       message.respond(body);
     } catch (thrown) {
       fault = Fault.from(thrown);
@@ -112,7 +114,8 @@ export class BusServer extends Server implements CustomTransportStrategy {
   async #dispatch(message: Msg, target: ReturnType<typeof parseRpcSubject>, trace: string): Promise<Uint8Array> {
     const route = target === undefined ? undefined : this.#routes.get(target.method);
     const caller = callers.find((known) => known === target?.caller);
-    if (target === undefined || route === undefined || caller === undefined) throw unknownMethod(target?.method ?? message.subject);
+    if (target === undefined || route === undefined || caller === undefined)
+      throw unknownMethod(target?.method ?? message.subject);
     const deadline = deadlineOf(message, this.#options.clock);
     const { method, row } = route.extras;
     admitCaller(row, caller, target.method);
@@ -125,33 +128,83 @@ export class BusServer extends Server implements CustomTransportStrategy {
             { token, proof: message.headers?.get(header.proof) || undefined },
             { method: method.name, uri: `bus:${method.parent.typeName}/${method.name}` },
           );
-    const call: Call = { caller, claims, token, deadline, signal: AbortSignal.timeout(Math.max(1, deadline - this.#options.clock.now())), trace };
+    const call = new ReceivedCall({ caller, claims, token, deadline, trace }, this.#options.clock);
     const request = decode(method.input, message.data);
     const answered: unknown = await lastValueFrom(this.transformToObservable(await route.handler(request, call)));
+    if (this.#options.clock.now() >= deadline) throw tooLate();
     return toBinary(method.output, create(method.output, answered as MessageInitShape<DescMessage>));
   }
 }
 
+/** A call whose abort signal, and the timer behind it, exist only once a handler asks for them. */
+class ReceivedCall implements Call {
+  readonly caller: Caller;
+  readonly claims: Call['claims'];
+  readonly token: string | undefined;
+  readonly deadline: number;
+  readonly trace: string;
+  readonly #clock: Clock;
+  #signal: AbortSignal | undefined;
+
+  constructor(facts: Omit<Call, 'signal'>, clock: Clock) {
+    this.caller = facts.caller;
+    this.claims = facts.claims;
+    this.token = facts.token;
+    this.deadline = facts.deadline;
+    this.trace = facts.trace;
+    this.#clock = clock;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= AbortSignal.timeout(Math.max(1, this.deadline - this.#clock.now()));
+    return this.#signal;
+  }
+}
+
+const tooLate = (): Fault =>
+  new Fault(
+    'deadline_exceeded',
+    'bus.deadline',
+    'the caller stopped waiting before the answer was ready; the call may have taken effect',
+  );
+
 function admitCaller(row: AccessRow, caller: Caller, method: string): void {
   if (row.callers.includes(caller)) return;
-  throw new Fault('permission_denied', 'bus.caller', `${caller} may not call ${method}; the access table of the service lists who may`, { caller, method });
+  throw new Fault(
+    'permission_denied',
+    'bus.caller',
+    `${caller} may not call ${method}; the access table of the service lists who may`,
+    { caller, method },
+  );
 }
 
 function deadlineOf(message: Msg, clock: Clock): number {
   const now = clock.now();
   const given = Number(message.headers?.get(header.deadline) || Number.NaN);
   if (!Number.isFinite(given)) return now + 10_000;
-  if (given <= now) throw new Fault('deadline_exceeded', 'bus.deadline', 'the call arrived after its caller stopped waiting; call again');
+  if (given <= now)
+    throw new Fault(
+      'deadline_exceeded',
+      'bus.deadline',
+      'the call arrived after its caller stopped waiting; call again',
+    );
   return given;
 }
 
-const bearer = (value: string | undefined): string | undefined => (value === undefined || value === '' ? undefined : value.replace(/^(?:Bearer|DPoP) /, ''));
+const bearer = (value: string | undefined): string | undefined =>
+  value === undefined || value === '' ? undefined : value.replace(/^(?:Bearer|DPoP) /, '');
 
 function decode(schema: DescMessage, data: Uint8Array): unknown {
   try {
     return fromBinary(schema, data);
   } catch (error) {
-    throw new Fault('invalid_argument', 'bus.malformed', `the body is not a ${schema.typeName}; send the message the contract names`, {}, { cause: error });
+    throw new Fault(
+      'invalid_argument',
+      'bus.malformed',
+      `the body is not a ${schema.typeName}; send the message the contract names`,
+      {},
+      { cause: error },
+    );
   }
 }
 

@@ -3,7 +3,8 @@
 import type { Caller } from '@sallyport/core/access';
 
 /** Request subject of one method; the fourth token is the caller, which NATS permissions prove. */
-export const rpcSubject = (service: Caller, caller: Caller, method: string): string => `rpc.${service}.v1.${caller}.${method}`;
+export const rpcSubject = (service: Caller, caller: Caller, method: string): string =>
+  `rpc.${service}.v1.${caller}.${method}`;
 
 /** What a service listens on: every caller, every method. */
 export const rpcListen = (service: Caller): string => `rpc.${service}.v1.*.*`;
@@ -11,7 +12,8 @@ export const rpcListen = (service: Caller): string => `rpc.${service}.v1.*.*`;
 /** Caller and method of a request subject, or undefined when it is not one. */
 export function parseRpcSubject(subject: string): { readonly caller: string; readonly method: string } | undefined {
   const [rpc, , version, caller, method, ...rest] = subject.split('.');
-  if (rpc !== 'rpc' || version !== 'v1' || caller === undefined || method === undefined || rest.length > 0) return undefined;
+  if (rpc !== 'rpc' || version !== 'v1' || caller === undefined || method === undefined || rest.length > 0)
+    return undefined;
   return { caller, method };
 }
 

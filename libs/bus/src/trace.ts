@@ -1,11 +1,14 @@
 /** W3C Trace Context (level 1) across the bus: the ambient span goes out, the caller's comes in. */
 
-import { type Context, context, propagation, type TextMapGetter, type TextMapSetter, trace } from '@opentelemetry/api';
 import { randomBytes } from 'node:crypto';
 import type { MsgHdrs } from '@nats-io/transport-node';
+import { type Context, context, propagation, type TextMapGetter, type TextMapSetter, trace } from '@opentelemetry/api';
 import { header } from './wire.ts';
 
-const getter: TextMapGetter<MsgHdrs> = { get: (carrier, key) => carrier.get(key) || undefined, keys: (carrier) => carrier.keys() };
+const getter: TextMapGetter<MsgHdrs> = {
+  get: (carrier, key) => carrier.get(key) || undefined,
+  keys: (carrier) => carrier.keys(),
+};
 const setter: TextMapSetter<MsgHdrs> = { set: (carrier, key, value) => carrier.set(key, value) };
 
 const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -21,7 +24,8 @@ export function injectTrace(carrier: MsgHdrs, traceId?: string): void {
 export function extractTrace(carrier: MsgHdrs | undefined): { readonly context: Context; readonly traceId: string } {
   if (carrier === undefined) return { context: context.active(), traceId: newTraceId() };
   const received = propagation.extract(context.active(), carrier, getter);
-  const traceId = trace.getSpanContext(received)?.traceId ?? traceparent.exec(carrier.get(header.trace))?.[1] ?? newTraceId();
+  const traceId =
+    trace.getSpanContext(received)?.traceId ?? traceparent.exec(carrier.get(header.trace))?.[1] ?? newTraceId();
   return { context: received, traceId };
 }
 

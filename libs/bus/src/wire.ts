@@ -22,7 +22,10 @@ export function encodeFault(fault: Fault): { readonly body: Uint8Array; readonly
   const wire = headers();
   wire.set(header.faultCode, code);
   wire.set(header.faultReason, reason);
-  return { body: toBinary(FaultSchema, create(FaultSchema, { code, reason, message, detail: { ...detail } })), headers: wire };
+  return {
+    body: toBinary(FaultSchema, create(FaultSchema, { code, reason, message, detail: { ...detail } })),
+    headers: wire,
+  };
 }
 
 /** The fault of a reply, or undefined when the reply is a success. */

@@ -6,16 +6,7 @@
  */
 
 /** Every bus user. `operator` is the person at the machine: the launcher and break-glass tools. */
-export const callers = [
-  'identity',
-  'scheduler',
-  'runtime',
-  'workspace',
-  'egress',
-  'audit',
-  'api',
-  'operator',
-] as const;
+export const callers = ['identity', 'scheduler', 'runtime', 'workspace', 'egress', 'audit', 'api', 'operator'] as const;
 
 export type Caller = (typeof callers)[number];
 

@@ -20,7 +20,12 @@ export type FaultCode = (typeof faultCodes)[number];
 /** Facts that help the caller act. Never a secret. */
 export type FaultDetail = Readonly<Record<string, string>>;
 
-const retryable: ReadonlySet<FaultCode> = new Set(['aborted', 'deadline_exceeded', 'unavailable', 'resource_exhausted']);
+const retryable: ReadonlySet<FaultCode> = new Set([
+  'aborted',
+  'deadline_exceeded',
+  'unavailable',
+  'resource_exhausted',
+]);
 
 /**
  * A refusal or failure with a stable reason.

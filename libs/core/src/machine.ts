@@ -25,9 +25,9 @@ export type StateOf<M> = M extends Machine<infer Table> ? keyof Table & string :
 export type EventOf<M> = M extends Machine<infer Table> ? EventsOf<Table> : never;
 
 /** Defines a machine from its table. */
-export function defineMachine<const Table extends { readonly [S in keyof Table]: Readonly<Record<string, keyof Table & string>> }>(
-  table: Table,
-): Machine<Table> {
+export function defineMachine<
+  const Table extends { readonly [S in keyof Table]: Readonly<Record<string, keyof Table & string>> },
+>(table: Table): Machine<Table> {
   type State = keyof Table & string;
   const rows = table as { readonly [state: string]: Readonly<Record<string, State>> };
   const states = Object.keys(table) as State[];

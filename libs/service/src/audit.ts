@@ -1,14 +1,14 @@
 /** The way into the audit log: at once before an effect, or through the outbox beside a state change. */
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { busClient } from '@sallyport/bus/client';
+import { type Bus } from '@sallyport/bus/connection';
+import type { BusClient } from '@sallyport/bus/handlers';
 import { AuditService, type Event, EventSchema, Outcome } from '@sallyport/contracts/audit/v1/audit';
 import type { AuditKind } from '@sallyport/core/audit-kinds';
 import type { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { newId } from '@sallyport/core/ids';
-import { type Bus } from '@sallyport/bus/connection';
-import { busClient } from '@sallyport/bus/client';
-import type { BusClient } from '@sallyport/bus/handlers';
 import { auditSubject, type OutboxRow } from '@sallyport/store/outbox';
 
 /** An event as a producer states it; id and time are given when absent, the producer is proven by the bus. */
@@ -106,7 +106,10 @@ export class AuditClient {
     while (this.#sending < 2 && this.#queue.length > 0) {
       const batch: Waiting[] = [];
       let size = 0;
-      while (this.#queue.length > 0 && (batch.length === 0 || size + (this.#queue[0]?.events.length ?? 0) <= maxBatch)) {
+      while (
+        this.#queue.length > 0 &&
+        (batch.length === 0 || size + (this.#queue[0]?.events.length ?? 0) <= maxBatch)
+      ) {
         const next = this.#queue.shift();
         if (next === undefined) break;
         batch.push(next);
@@ -138,5 +141,11 @@ export class AuditClient {
 function asUnavailable(error: unknown): Fault {
   const fault = Fault.from(error);
   if (!fault.retryable && fault.code !== 'internal') return fault;
-  return new Fault('unavailable', 'audit.unavailable', 'the audit log cannot record, so the effect does not happen; see that the audit service and its database run', {}, { cause: error });
+  return new Fault(
+    'unavailable',
+    'audit.unavailable',
+    'the audit log cannot record, so the effect does not happen; see that the audit service and its database run',
+    {},
+    { cause: error },
+  );
 }

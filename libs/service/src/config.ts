@@ -24,12 +24,20 @@ export type BaseEnv = z.infer<typeof baseEnv>;
 /**
  * Parses an environment. One Fault names every variable that is missing or wrong, and never a value.
  */
-export function parseEnv<S extends z.ZodType>(schema: S, env: Readonly<Record<string, string | undefined>>): z.infer<S> {
+export function parseEnv<S extends z.ZodType>(
+  schema: S,
+  env: Readonly<Record<string, string | undefined>>,
+): z.infer<S> {
   const parsed = schema.safeParse(env);
   if (parsed.success) return parsed.data;
   const names = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || '(all)'))];
   const why = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`).join(', ');
-  throw new Fault('invalid_argument', 'service.config', `the environment is not usable (${why}); set ${names.join(', ')} and start again`, { variables: names.join(',') });
+  throw new Fault(
+    'invalid_argument',
+    'service.config',
+    `the environment is not usable (${why}); set ${names.join(', ')} and start again`,
+    { variables: names.join(',') },
+  );
 }
 
 /**
@@ -39,6 +47,12 @@ export function parseEnv<S extends z.ZodType>(schema: S, env: Readonly<Record<st
  */
 export function readSecretFile(path: string): string {
   const mode = statSync(path).mode & 0o077;
-  if (mode !== 0) throw new Fault('failed_precondition', 'service.secret_mode', `${path} can be read by others; run: chmod 600 ${path}`, { path });
+  if (mode !== 0)
+    throw new Fault(
+      'failed_precondition',
+      'service.secret_mode',
+      `${path} can be read by others; run: chmod 600 ${path}`,
+      { path },
+    );
   return readFileSync(path, 'utf8').trim();
 }

@@ -1,7 +1,7 @@
 /** `/healthz`: the process lives. `/readyz`: each thing it depends on answers, by name. */
 
-import { createServer, type Server } from 'node:http';
 import { unlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 
 /** A dependency's check; resolves when it answers. */
 export type Check = () => Promise<void> | void;
@@ -30,12 +30,20 @@ export async function serveHealth(where: string, checks: Readonly<Record<string,
   };
 }
 
-async function answer(url: string, checks: Readonly<Record<string, Check>>): Promise<{ status: number; body: unknown }> {
+async function answer(
+  url: string,
+  checks: Readonly<Record<string, Check>>,
+): Promise<{ status: number; body: unknown }> {
   if (url === '/healthz') return { status: 200, body: { status: 'ok' } };
   if (url !== '/readyz') return { status: 404, body: { status: 'unknown path' } };
-  const states = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const));
+  const states = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+  );
   const ready = states.every(([, state]) => state === 'ok');
-  return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'waiting', dependencies: Object.fromEntries(states) } };
+  return {
+    status: ready ? 200 : 503,
+    body: { status: ready ? 'ready' : 'waiting', dependencies: Object.fromEntries(states) },
+  };
 }
 
 async function stateOf(check: Check): Promise<string> {

@@ -3,7 +3,11 @@
 import { pino } from 'pino';
 
 /** Bearer keys, compact tokens, and PEM blocks, wherever they stand in a value. */
-const secretForms = [/sally_[A-Za-z0-9_-]{20,}/g, /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/g, /-----BEGIN [^-]+-----[\s\S]*?-----END [^-]+-----/g];
+const secretForms = [
+  /sally_[A-Za-z0-9_-]{20,}/g,
+  /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/g,
+  /-----BEGIN [^-]+-----[\s\S]*?-----END [^-]+-----/g,
+];
 
 /** Field names whose values never reach a log. */
 const secretNames = /^(?:authorization|cookie|dpop|password|secret|seed|token|proof|api_?key|private_?key)$/i;
@@ -16,7 +20,12 @@ export function redact(value: unknown, depth = 0): unknown {
   if (value instanceof Error) return redactError(value, depth);
   if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`;
   if (Array.isArray(value)) return value.slice(0, 50).map((entry) => redact(entry, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, secretNames.test(name) ? '[redacted]' : redact(entry, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, entry]) => [
+      name,
+      secretNames.test(name) ? '[redacted]' : redact(entry, depth + 1),
+    ]),
+  );
 }
 
 const redactError = (error: Error, depth: number): unknown => ({
@@ -36,7 +45,12 @@ export class Log {
   readonly #sink: ReturnType<typeof pino>;
 
   constructor(service: string, level: LogLevel = 'info') {
-    this.#sink = pino({ base: { service }, level, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+    this.#sink = pino({
+      base: { service },
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    });
   }
 
   debug(fields: Fields, message: string): void {

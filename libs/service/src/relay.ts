@@ -3,7 +3,14 @@
 import type { Bus } from '@sallyport/bus/connection';
 import { ensureStream, publishStored } from '@sallyport/bus/events';
 import { type StreamName, streams } from '@sallyport/bus/permissions';
-import { auditSubject, forgetPublished, markPublished, noticeStream, type OutboxRow, takeWaiting } from '@sallyport/store/outbox';
+import {
+  auditSubject,
+  forgetPublished,
+  markPublished,
+  noticeStream,
+  type OutboxRow,
+  takeWaiting,
+} from '@sallyport/store/outbox';
 import type { Db, Store } from '@sallyport/store/store';
 import type { AuditClient } from './audit.ts';
 import type { Log } from './log.ts';
@@ -79,7 +86,8 @@ export class OutboxRelay {
       const created = await ensureStream(this.#bus, name as StreamName);
       const prefix = stream.subjects[0].split('*')[0] ?? '';
       const again = await this.#store.system((db) => noticeStream(db, name, created, prefix));
-      if (again > 0) this.#log.warn({ stream: name, rows: again }, 'the stream was made anew; its kept rows are sent again');
+      if (again > 0)
+        this.#log.warn({ stream: name, rows: again }, 'the stream was made anew; its kept rows are sent again');
     }
     return true;
   }
@@ -92,8 +100,12 @@ export class OutboxRelay {
       const events = rows.filter((row) => row.subject !== auditSubject);
       const results = await Promise.allSettled([this.#sendAudit(audit), this.#sendEvents(events)]);
       const sent = [audit, events].flatMap((part, index) => (results[index]?.status === 'fulfilled' ? part : []));
-      await markPublished(db, sent.map((row) => row.position));
-      for (const result of results) if (result.status === 'rejected') this.#log.warn({ error: result.reason }, 'outbox rows wait');
+      await markPublished(
+        db,
+        sent.map((row) => row.position),
+      );
+      for (const result of results)
+        if (result.status === 'rejected') this.#log.warn({ error: result.reason }, 'outbox rows wait');
       return sent.length;
     });
   }

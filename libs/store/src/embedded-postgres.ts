@@ -58,7 +58,12 @@ export class EmbeddedPostgres {
       'wal_compression=on',
       ...(options.settings ?? []),
     ];
-    const argv = [run.inside(binaries.postgres), '-D', run.inside(options.directory), ...settings.flatMap((setting) => ['-c', setting])];
+    const argv = [
+      run.inside(binaries.postgres),
+      '-D',
+      run.inside(options.directory),
+      ...settings.flatMap((setting) => ['-c', setting]),
+    ];
     const child = run.spawn(argv);
     const server = new EmbeddedPostgres(options, child);
     await server.#untilReady();
@@ -113,7 +118,12 @@ export class EmbeddedPostgres {
       }
     }
     const log = output.join('').trim().split('\n').slice(-5).join(' | ');
-    throw new Fault('unavailable', 'store.postgres_start', `Postgres did not start on ${this.#options.directory}: ${log}`, { directory: this.#options.directory });
+    throw new Fault(
+      'unavailable',
+      'store.postgres_start',
+      `Postgres did not start on ${this.#options.directory}: ${log}`,
+      { directory: this.#options.directory },
+    );
   }
 }
 
@@ -126,7 +136,13 @@ async function findBinaries(): Promise<Binaries> {
   try {
     return (await import(name)) as Binaries;
   } catch (error) {
-    throw new Fault('failed_precondition', 'store.postgres_missing', `${name} is not installed; run npm install on this machine`, { package: name }, { cause: error });
+    throw new Fault(
+      'failed_precondition',
+      'store.postgres_missing',
+      `${name} is not installed; run npm install on this machine`,
+      { package: name },
+      { cause: error },
+    );
   }
 }
 
@@ -154,7 +170,12 @@ function runAs(options: PostgresOptions, binaries: Binaries): RunAs {
     (path) => spawnSync(drop[0] ?? '', [...drop.slice(1), 'test', '-r', path]).status === 0,
   );
   if (reachable) {
-    return { user, inside: (path) => path, spawn: (argv) => start([...drop, ...argv]), exec: (argv) => exec([...drop, ...argv]) };
+    return {
+      user,
+      inside: (path) => path,
+      spawn: (argv) => start([...drop, ...argv]),
+      exec: (argv) => exec([...drop, ...argv]),
+    };
   }
   const native = join(binaries.postgres, '..', '..');
   const places = [
@@ -167,7 +188,22 @@ function runAs(options: PostgresOptions, binaries: Binaries): RunAs {
     return place === undefined ? path : place[1] + path.slice(place[0].length);
   };
   const binds = places.flatMap(([outside, at]) => ['--bind', outside, at]);
-  const enter = ['bwrap', '--dev-bind', '/', '/', '--tmpfs', '/mnt', ...binds, '--chdir', '/', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', ...drop];
+  const enter = [
+    'bwrap',
+    '--dev-bind',
+    '/',
+    '/',
+    '--tmpfs',
+    '/mnt',
+    ...binds,
+    '--chdir',
+    '/',
+    '--cap-add',
+    'CAP_SETUID',
+    '--cap-add',
+    'CAP_SETGID',
+    ...drop,
+  ];
   return { user, inside, spawn: (argv) => start([...enter, ...argv]), exec: (argv) => exec([...enter, ...argv]) };
 }
 
@@ -177,7 +213,12 @@ function systemUser(names: readonly string[]): { uid: number; gid: number } {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');
     if (fields?.[2] !== undefined && fields[3] !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
-  throw new Fault('failed_precondition', 'store.postgres_user', `Postgres does not run as root and none of the users ${names.join(', ')} exists; run: useradd --system sallyport`, {});
+  throw new Fault(
+    'failed_precondition',
+    'store.postgres_user',
+    `Postgres does not run as root and none of the users ${names.join(', ')} exists; run: useradd --system sallyport`,
+    {},
+  );
 }
 
 function initialise(options: PostgresOptions, binaries: Binaries, run: RunAs): void {
@@ -201,7 +242,13 @@ function initialise(options: PostgresOptions, binaries: Binaries, run: RunAs): v
   } catch (error) {
     rmSync(options.directory, { recursive: true, force: true });
     const said = (error as { stderr?: Buffer }).stderr?.toString().trim() ?? '';
-    throw new Fault('failed_precondition', 'store.postgres_init', `Postgres could not make its data directory ${options.directory}: ${said}`, { directory: options.directory }, { cause: error });
+    throw new Fault(
+      'failed_precondition',
+      'store.postgres_init',
+      `Postgres could not make its data directory ${options.directory}: ${said}`,
+      { directory: options.directory },
+      { cause: error },
+    );
   } finally {
     rmSync(passwordFile, { force: true });
   }

@@ -7,9 +7,9 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
-import { Fault } from '@sallyport/core/fault';
 import { sha256Hex } from '@sallyport/core/canonical';
+import { Fault } from '@sallyport/core/fault';
+import pg from 'pg';
 import { outboxSql } from './outbox.ts';
 
 export interface MigrationPlan {
@@ -30,7 +30,9 @@ export async function migrate(plan: MigrationPlan): Promise<readonly string[]> {
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${plan.schema}`);
     await client.query(`GRANT USAGE ON SCHEMA ${plan.schema} TO ${plan.role}`);
     await client.query(`SET search_path = ${plan.schema}`);
-    await client.query('CREATE TABLE IF NOT EXISTS _migration (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())');
+    await client.query(
+      'CREATE TABLE IF NOT EXISTS _migration (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',
+    );
     await client.query(outboxSql(plan.role));
     return await applyAll(client, plan.directory);
   } finally {
@@ -41,7 +43,10 @@ export async function migrate(plan: MigrationPlan): Promise<readonly string[]> {
 async function applyAll(client: pg.Client, directory: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string; checksum: string }>('SELECT name, checksum FROM _migration');
   const done = new Map(rows.map((row) => [row.name, row.checksum]));
-  const names = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+  const names = (await readdir(directory, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
   const applied: string[] = [];
   for (const name of names) {
     const sql = await readFile(join(directory, name, 'migration.sql'), 'utf8');
@@ -49,7 +54,12 @@ async function applyAll(client: pg.Client, directory: string): Promise<readonly 
     const known = done.get(name);
     if (known === checksum) continue;
     if (known !== undefined) {
-      throw new Fault('failed_precondition', 'store.migration_changed', `migration ${name} differs from the one applied here; restore the file, or start on an empty data directory`, { name });
+      throw new Fault(
+        'failed_precondition',
+        'store.migration_changed',
+        `migration ${name} differs from the one applied here; restore the file, or start on an empty data directory`,
+        { name },
+      );
     }
     await client.query('BEGIN');
     try {

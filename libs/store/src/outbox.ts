@@ -46,7 +46,12 @@ export async function enqueue(db: Db, rows: readonly OutboxRow[]): Promise<void>
   await db.query(
     `INSERT INTO outbox (id, org, subject, payload)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) ON CONFLICT (id) DO NOTHING`,
-    [rows.map((row) => row.id), rows.map((row) => row.org), rows.map((row) => row.subject), rows.map((row) => Buffer.from(row.payload))],
+    [
+      rows.map((row) => row.id),
+      rows.map((row) => row.org),
+      rows.map((row) => row.subject),
+      rows.map((row) => Buffer.from(row.payload)),
+    ],
   );
 }
 
@@ -63,7 +68,9 @@ export const markPublished = (db: Db, positions: readonly string[]): Promise<unk
 
 /** Removes rows a day after they were carried out; audit rows at once, since the audit service holds them for good. */
 export const forgetPublished = (db: Db): Promise<unknown> =>
-  db.query(`DELETE FROM outbox WHERE published_at < CASE subject WHEN '${auditSubject}' THEN now() ELSE now() - interval '1 day' END`);
+  db.query(
+    `DELETE FROM outbox WHERE published_at < CASE subject WHEN '${auditSubject}' THEN now() ELSE now() - interval '1 day' END`,
+  );
 
 /**
  * Notes when a stream was made; when that has changed the stream lost its data and every kept row under its subjects waits again.
@@ -72,8 +79,14 @@ export const forgetPublished = (db: Db): Promise<unknown> =>
  */
 export async function noticeStream(db: Db, name: string, created: string, prefix: string): Promise<number> {
   const [known] = await db.query<{ created: string }>('SELECT created FROM outbox_stream WHERE name = $1', [name]);
-  await db.query('INSERT INTO outbox_stream VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET created = excluded.created', [name, created]);
+  await db.query(
+    'INSERT INTO outbox_stream VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET created = excluded.created',
+    [name, created],
+  );
   if (known === undefined || known.created === created) return 0;
-  const again = await db.query(`UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL AND starts_with(subject, $1) RETURNING id`, [prefix]);
+  const again = await db.query(
+    `UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL AND starts_with(subject, $1) RETURNING id`,
+    [prefix],
+  );
   return again.length;
 }

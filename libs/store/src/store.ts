@@ -1,7 +1,7 @@
 /** Postgres as one service sees it: its own role, its own schema, row-level security by org. */
 
-import pg from 'pg';
 import { Fault } from '@sallyport/core/fault';
+import pg from 'pg';
 
 /** One transaction. */
 export interface Db {
@@ -63,7 +63,13 @@ export class Store {
 
   async #run<T>(org: string, work: (db: Db) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
-      throw new Fault('unavailable', 'store.unreachable', 'the database does not answer; see that Postgres runs and has free connections', {}, { cause: error });
+      throw new Fault(
+        'unavailable',
+        'store.unreachable',
+        'the database does not answer; see that Postgres runs and has free connections',
+        {},
+        { cause: error },
+      );
     });
     let broken: Error | undefined;
     try {
@@ -98,7 +104,13 @@ function asFault(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const unreachable = code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT' || code === 'EPIPE';
   if (unreachable || (state !== undefined && transient.test(state))) {
-    return new Fault('unavailable', 'store.unavailable', 'the database could not complete the transaction; nothing was changed, try again', {}, { cause: error });
+    return new Fault(
+      'unavailable',
+      'store.unavailable',
+      'the database could not complete the transaction; nothing was changed, try again',
+      {},
+      { cause: error },
+    );
   }
   return error;
 }
@@ -111,5 +123,7 @@ export function sqlState(error: unknown): string | undefined {
 
 /** Whether a statement broke a unique constraint, of that name when one is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  return sqlState(error) === '23505' && (constraint === undefined || (error as pg.DatabaseError).constraint === constraint);
+  return (
+    sqlState(error) === '23505' && (constraint === undefined || (error as pg.DatabaseError).constraint === constraint)
+  );
 }

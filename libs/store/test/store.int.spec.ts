@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { postgresUrl } from '@sallyport/store/embedded-postgres';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { postgresUrl } from '@sallyport/store/embedded-postgres';
 import pg from 'pg';
 import { migrate } from '../src/migrate.ts';
 import { enqueue, markPublished, noticeStream, takeWaiting } from '../src/outbox.ts';
@@ -57,7 +57,9 @@ describe('Store', () => {
   });
 
   test('refuses to write a row of another org', async () => {
-    await expect(store.tx('acme', (db) => db.query("INSERT INTO thing VALUES ('c', 'other')"))).rejects.toMatchObject({ code: '42501' });
+    await expect(store.tx('acme', (db) => db.query("INSERT INTO thing VALUES ('c', 'other')"))).rejects.toMatchObject({
+      code: '42501',
+    });
   });
 
   test('leaves nothing of a failed transaction and no org behind on the connection', async () => {
@@ -76,7 +78,9 @@ describe('Store', () => {
   });
 
   test('cannot lift row-level security with its own role', async () => {
-    await expect(store.system((db) => db.query('ALTER TABLE thing DISABLE ROW LEVEL SECURITY'))).rejects.toMatchObject({ code: '42501' });
+    await expect(store.system((db) => db.query('ALTER TABLE thing DISABLE ROW LEVEL SECURITY'))).rejects.toMatchObject({
+      code: '42501',
+    });
   });
 });
 
@@ -87,7 +91,12 @@ describe('outbox', () => {
     await store.tx('acme', (db) => enqueue(db, [row('e1'), row('e2'), row('e1')]));
     const waiting = await store.system((db) => takeWaiting(db, 10));
     expect(waiting.map((each) => each.id)).toEqual(['e1', 'e2']);
-    await store.system((db) => markPublished(db, waiting.map((each) => each.position)));
+    await store.system((db) =>
+      markPublished(
+        db,
+        waiting.map((each) => each.position),
+      ),
+    );
     expect(await store.system((db) => takeWaiting(db, 10))).toEqual([]);
   });
 

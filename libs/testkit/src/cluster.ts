@@ -2,7 +2,8 @@
  * One Postgres per test run. Jest's global set-up starts it; each test file takes a fresh database of its own from it.
  */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,10 +28,11 @@ export interface TestCluster {
 /** Starts a cluster from a cached, freshly initialised data directory. Durability is off: a test run is thrown away. */
 export async function startCluster(): Promise<TestCluster> {
   const home = mkdtempSync(join(tmpdir(), 'sally-pg-'));
+  chmodSync(home, 0o755);
   const cached = join(repository, 'node_modules', '.cache', 'sallyport', 'postgres-template');
   const directory = join(home, 'data');
   const fresh = !existsSync(join(cached, 'PG_VERSION'));
-  if (!fresh) cpSync(cached, directory, { recursive: true });
+  if (!fresh) copyTree(cached, directory);
   const server = await EmbeddedPostgres.start({
     directory,
     socketDirectory: join(home, 'socket'),
@@ -54,7 +56,7 @@ async function keepTemplate(server: EmbeddedPostgres, directory: string, cached:
   await server.stop();
   mkdirSync(join(cached, '..'), { recursive: true });
   const staged = `${cached}.${process.pid}`;
-  cpSync(directory, staged, { recursive: true });
+  copyTree(directory, staged);
   rmSync(join(staged, 'postmaster.pid'), { force: true });
   try {
     renameSync(staged, cached);
@@ -62,6 +64,11 @@ async function keepTemplate(server: EmbeddedPostgres, directory: string, cached:
     rmSync(staged, { recursive: true, force: true });
   }
 }
+
+/** Ownership is part of a data directory: Postgres refuses another's. */
+const copyTree = (from: string, to: string): void => {
+  execFileSync('cp', ['-a', from, to]);
+};
 
 const restart = (home: string, directory: string): Promise<EmbeddedPostgres> =>
   EmbeddedPostgres.start({

@@ -6,7 +6,7 @@ interface Kept {
   sallyCluster?: TestCluster;
 }
 
-// biome-ignore lint/style/noDefaultExport: Jest calls the default export.
+// oxlint-disable-next-line import/no-default-export -- Jest calls the default export.
 export default async function setup(): Promise<void> {
   const cluster = await startCluster();
   (globalThis as Kept).sallyCluster = cluster;

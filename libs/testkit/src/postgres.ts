@@ -22,7 +22,8 @@ export interface TestDatabase {
 /** Makes a database and applies the service's migrations to it. */
 export async function testDatabase(service: string): Promise<TestDatabase> {
   const socket = process.env[clusterVariable];
-  if (socket === undefined) throw new Error(`${clusterVariable} is not set; run the tests through Jest with the repository's configuration`);
+  if (socket === undefined)
+    throw new Error(`${clusterVariable} is not set; run the tests through Jest with the repository's configuration`);
   const name = `t_${randomBytes(8).toString('hex')}`;
   const root = postgresUrl(socket, 'postgres', 'postgres', testPassword);
   await asAdmin(root, (client) => client.query(`CREATE DATABASE ${name}`));
