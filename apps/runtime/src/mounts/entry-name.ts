@@ -1,0 +1,45 @@
+/**
+ * Names that some git, on some file system, would take for its own: they are never stored, whatever the case or disguise.
+ *
+ * The rules are git's (`is_hfs_dotgit`, `is_ntfs_dotgit` in path.c and utf8.c): HFS+ ignores some code points, NTFS ignores trailing
+ * dots and spaces, has short names and alternate streams, and takes a backslash for a separator. Names are latin1 strings, a
+ * character per byte.
+ */
+
+/** Code points that HFS+ drops when it compares names. */
+const hfsIgnorable = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
+
+function disguises(name: string): readonly string[] {
+  const text = Buffer.from(name, 'latin1').toString('utf8').toLowerCase();
+  const parts = text.split('\\');
+  return [text.replace(hfsIgnorable, ''), ...parts.map((part) => part.replace(/:.*$/s, '').replace(/[ .]+$/, ''))];
+}
+
+/** Whether a path component is `.git` to anyone. */
+export const isGitDirName = (name: string): boolean => disguises(name).some((it) => it === '.git' || it === 'git~1');
+
+export type GitFile = 'gitmodules' | 'gitattributes';
+
+/** NTFS short names: six letters and a number, or the hashed form that follows when those are taken. */
+const shortNames: Readonly<Record<GitFile, RegExp>> = {
+  gitmodules: /^(?:gitmod~[1-4]|gi7e?b?a?~\d+)$/,
+  gitattributes: /^(?:gitatt~[1-4]|gi7d?2?9?~\d+)$/,
+};
+
+/** Which of git's own control files a path component is to anyone. */
+export function gitFileOf(name: string): GitFile | undefined {
+  const forms = disguises(name);
+  const kinds: readonly GitFile[] = ['gitmodules', 'gitattributes'];
+  return kinds.find((kind) => forms.some((it) => it === `.${kind}` || shortNames[kind].test(it)));
+}
+
+/** What makes a control file one that strict git refuses, and with it every object sent along. */
+export function isUnsafeGitFile(kind: GitFile, content: Buffer): boolean {
+  const lines = content.toString('latin1').split('\n');
+  if (kind === 'gitattributes') return lines.some((line) => line.length >= 2048);
+  return lines.some((line) => unsafeModuleLine.test(line)) || /\r(?!\n|$)/.test(content.toString('latin1'));
+}
+
+/** A url or path that starts with a dash or hides a control character, a name that climbs, an update that runs a command. */
+const unsafeModuleLine =
+  /^\s*(?:(?:url|path)\s*=\s*"?\s*-|(?:url|path)\s*=.*(?:%0a|\\[nr]|[\x00-\x08\x0b-\x1f])|update\s*=\s*"?\s*!|\[\s*submodule\s+"(?:.*[/\\])?\.\.(?:[/\\].*)?"\s*\])/i;
