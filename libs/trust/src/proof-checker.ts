@@ -10,6 +10,7 @@ import { proofFault } from './faults.ts';
 import { Lru } from './lru.ts';
 import { proofTyp, tokenHash } from './proof.ts';
 import { ReplayGuard } from './replay-guard.ts';
+import { parseStrictJson } from './strict-json.ts';
 import { clockSkewSeconds } from './token-class.ts';
 
 /** How old a proof may be, seconds. */
@@ -51,6 +52,17 @@ export async function importPublicPoint(jwk: unknown): Promise<KnownKey | undefi
   } catch {
     return undefined;
   }
+}
+
+/** RFC 7638 thumbprint of a public P-256 JWK given as text; undefined when it is none. */
+export async function thumbprint(jwkText: string): Promise<string | undefined> {
+  let jwk: unknown;
+  try {
+    jwk = parseStrictJson(Buffer.from(jwkText));
+  } catch {
+    return undefined;
+  }
+  return (await importPublicPoint(jwk))?.jkt;
 }
 
 interface ProofClaims {
