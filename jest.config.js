@@ -1,9 +1,14 @@
-/** One configuration for the whole repository; `--selectProjects`-free so that a path is all a person needs. */
+/**
+ * One configuration for the whole repository. `SALLY_TESTS=wide` runs the wide circle, which installs what it needs; otherwise the
+ * circle that any clone can run.
+ */
+const wide = process.env.SALLY_TESTS === 'wide';
+
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/contracts', '<rootDir>/libs', '<rootDir>/apps', '<rootDir>/tools'],
-  testMatch: ['**/*.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.wide\\.spec\\.ts$'],
+  testMatch: [wide ? '**/*.wide.spec.ts' : '**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(wide ? [] : ['\\.wide\\.spec\\.ts$'])],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -12,6 +12,7 @@ server.listen(Number(values.port), values.host, () => {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   process.stdout.write(`${JSON.stringify({ event: 'listening', host: values.host, port })}\n`);
+  process.send?.({ ready: `${values.host}:${port}` });
 });
 
 const stop = (): void => {
@@ -20,3 +21,5 @@ const stop = (): void => {
 };
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
+// A launcher that was killed takes its children along.
+process.once('disconnect', stop);

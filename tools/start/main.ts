@@ -1,0 +1,100 @@
+/** `npm start`: the whole product on one machine, with the demo dispatch in front of the person. */
+
+import { spawnSync } from 'node:child_process';
+import { relative } from 'node:path';
+import { Fault } from '@sallyport/core/fault';
+import { buildAll } from '../build/build.ts';
+import { runDemo } from './demo.ts';
+import { parseOptions, repository, type StartOptions, usage } from './options.ts';
+import { seed } from './seed.ts';
+import { startStack, type Stack } from './stack.ts';
+
+const out = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+const note = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** Exit codes of the CLI conventions: 2 usage, 3 missing prerequisite, 6 conflict, 1 anything else. */
+const exitCodes: Readonly<Record<string, number>> = {
+  'start.usage': 2,
+  'start.running': 6,
+  'start.port_taken': 6,
+  'start.isolation': 3,
+  'bus.nats_missing': 3,
+  'store.postgres_missing': 3,
+};
+
+/** A sandbox without a user namespace is no sandbox: said before anything starts. */
+function assertNamespaces(): void {
+  const probe = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true'], { encoding: 'utf8' });
+  if (probe.status === 0) return;
+  const why = (probe.stderr || probe.error?.message || `exit ${probe.status}`).trim();
+  throw new Fault(
+    'failed_precondition',
+    'start.isolation',
+    `bubblewrap cannot make a sandbox on this machine: ${why}\nUser namespaces are probably off. As root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000 (on Ubuntu 24.04 also kernel.apparmor_restrict_unprivileged_userns=0)`,
+  );
+}
+
+async function run(options: StartOptions): Promise<number> {
+  const started = performance.now();
+  assertNamespaces();
+  if (await buildAll()) note(`bundles built in ${seconds(performance.now() - started)}`);
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
+  });
+  const stack = await startStack(options, {
+    step: (name, tookMs) => note(`  ${name.padEnd(10)} ${seconds(tookMs)}`),
+    restarted: (name, why) => note(`${name} ended (${why}); starting it again`),
+  });
+  try {
+    return await serve(stack, options, interrupted, started);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function serve(stack: Stack, options: StartOptions, interrupted: Promise<'interrupted'>, started: number): Promise<number> {
+  const rest = await seed(stack);
+  note(`ready in ${seconds(performance.now() - started)}`);
+  let result = 0;
+  if (options.demo) {
+    const demo = await Promise.race([runDemo(rest, out), interrupted]);
+    if (demo === 'interrupted') return 130;
+    result = demo ? 0 : 1;
+  }
+  out('');
+  out(`API    ${stack.url}`);
+  out(`Token  ${relative(process.cwd(), stack.layout.token) || stack.layout.token}`);
+  out('Next   npx sally run create demo --task "Report again" --wait');
+  process.send?.({ ready: stack.url, pids: stack.pids() });
+  if (options.once) return result;
+  process.on('message', (message) => {
+    if (message === 'pids') process.send?.({ pids: stack.pids() });
+  });
+  await interrupted;
+  note('stopping ...');
+  return 0;
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+async function main(): Promise<number> {
+  process.chdir(repository);
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') {
+    out(usage);
+    return 0;
+  }
+  return run(options);
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  const fault = Fault.from(error);
+  note(`\nSallyport could not start: ${fault.code === 'internal' && error instanceof Error ? (error.stack ?? error.message) : fault.message}`);
+  process.exit(exitCodes[fault.reason] ?? 1);
+}

@@ -1,0 +1,41 @@
+/** Secrets of one installation: made once, one file each, mode 0600, each read by the one service it belongs to. */
+
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Caller, callers } from '@sallyport/core/access';
+import { newSeeds, type Seeds } from '@sallyport/bus/nats-server';
+import { corrupt } from './layout.ts';
+
+export interface Secrets {
+  readonly seeds: Seeds;
+  seedFile(caller: Caller): string;
+  databasePassword(role: string): string;
+  /** 32 random bytes in hex; answers the file. */
+  keyFile(name: string): string;
+}
+
+/** Opens the secrets of a folder, making those that are missing. */
+export function openSecrets(directory: string, data: string): Secrets {
+  const ensure = (name: string, make: () => string): string => {
+    const file = join(directory, name);
+    if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600, flag: 'wx' });
+    const value = readFileSync(file, 'utf8').trim();
+    if (value === '') throw corrupt(data, `secrets/${name} is empty`);
+    return value;
+  };
+  const fresh = newSeeds();
+  const seeds = Object.fromEntries(callers.map((caller) => [caller, ensure(`nats-${caller}.seed`, () => fresh[caller])])) as Seeds;
+  return {
+    seeds,
+    seedFile: (caller) => join(directory, `nats-${caller}.seed`),
+    databasePassword: (role) => ensure(`database-${role}.password`, () => randomBytes(24).toString('base64url')),
+    keyFile: (name) => {
+      ensure(name, () => randomBytes(32).toString('hex'));
+      return join(directory, name);
+    },
+  };
+}
+
+/** PKCS#8 PEM of a fresh Ed25519 key. */
+export const newEd25519Pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
