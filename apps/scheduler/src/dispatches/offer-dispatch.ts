@@ -1,0 +1,141 @@
+/**
+ * Offers a queued dispatch to an edge: a lease under a new epoch, an intent token for it, the call that starts it.
+ *
+ * The lease commits before the token exists, so whatever happens after it the epoch is known to be used.
+ */
+
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '@sallyport/core/clock';
+import { Fault } from '@sallyport/core/fault';
+import { Log } from '@sallyport/service/log';
+import { CONFIG } from '@sallyport/service/start';
+import { type Db, Store } from '@sallyport/store/store';
+import { boundsOf, type SchedulerConfig } from '../config.ts';
+import { EdgeStore } from '../edges/edge.store.ts';
+import { Peers } from '../peers.ts';
+import { EndRun } from '../runs/end-run.ts';
+import { RunStore } from '../runs/run.store.ts';
+import { type RunRecord, unitOf } from '../runs/run.ts';
+import { Wake } from '../wake.ts';
+import { DispatchStore } from './dispatch.store.ts';
+import { type Bounds, type Dispatch, lease, requeue, start, wait } from './dispatch.ts';
+import { EdgeSight } from './edge-sight.ts';
+import { failure } from './outcome.ts';
+import { refusalOf } from './refusal.ts';
+
+const mintMs = 3_000;
+const createMs = 5_000;
+
+@Injectable()
+export class OfferDispatch {
+  readonly #bounds: Bounds;
+
+  constructor(
+    private readonly store: Store,
+    private readonly dispatches: DispatchStore,
+    private readonly edges: EdgeStore,
+    private readonly runs: RunStore,
+    private readonly endRun: EndRun,
+    private readonly peers: Peers,
+    private readonly sight: EdgeSight,
+    private readonly wake: Wake,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) config: SchedulerConfig,
+  ) {
+    this.#bounds = boundsOf(config);
+  }
+
+  /** `known` spares a read when the caller has just written the run. */
+  async execute(queued: Dispatch, known?: RunRecord): Promise<void> {
+    const leased = await this.store.system((db) => this.#lease(db, queued));
+    if (leased?.edge === undefined) return;
+    const run = known ?? (await this.store.tx(leased.org, (db) => this.runs.find(db, leased.run)));
+    if (run === undefined) throw new Error(`dispatch ${leased.id} has no run`);
+    const unit = unitOf(run, leased.id);
+    const epoch = BigInt(leased.epoch);
+    let token: string;
+    try {
+      ({ token } = await this.peers.identity.mintIntent({ unit, edge: leased.edge, epoch }, { timeoutMs: mintMs }));
+    } catch (error) {
+      await this.#notOffered(leased, Fault.from(error));
+      return;
+    }
+    try {
+      await this.peers.runtime.createWorkload({ unit }, { token, timeoutMs: createMs });
+    } catch (error) {
+      await this.#notTaken(leased, Fault.from(error));
+      return;
+    }
+    await this.#within(leased, (db, current) =>
+      this.dispatches.save(db, start(current, this.clock.now(), this.#bounds)),
+    );
+  }
+
+  /** The dispatch under its new epoch, or undefined when no edge has room; then it waits with that reason. */
+  async #lease(db: Db, queued: Dispatch): Promise<Dispatch | undefined> {
+    const now = this.clock.now();
+    const places = await this.edges.places(db, queued.runner, queued.profile, now - this.#bounds.leaseMs);
+    for (const place of places) {
+      const leased = await this.dispatches.saveWithin(db, lease(queued, place.id, now, this.#bounds), place.capacity);
+      if (leased !== undefined) return leased;
+    }
+    await this.dispatches.save(
+      db,
+      wait(queued, now + this.#bounds.lookMs, places.length === 0 ? 'no_edge' : 'no_capacity', now),
+    );
+    return undefined;
+  }
+
+  /** No token, so no edge has heard of this epoch. */
+  async #notOffered(leased: Dispatch, fault: Fault): Promise<void> {
+    this.log.warn(
+      { dispatch: leased.id, epoch: leased.epoch, reason: fault.reason, code: fault.code },
+      'no intent token for an offer',
+    );
+    const again = fault.retryable || fault.code === 'internal';
+    await this.#within(leased, (db, current) =>
+      again ? this.#again(db, current, fault) : this.#fail(db, current, fault),
+    );
+  }
+
+  async #notTaken(leased: Dispatch, fault: Fault): Promise<void> {
+    this.log.warn(
+      { dispatch: leased.id, epoch: leased.epoch, reason: fault.reason, code: fault.code },
+      'an offer was not taken',
+    );
+    switch (refusalOf(fault)) {
+      case 'final':
+        await this.#within(leased, (db, current) => this.#fail(db, current, fault));
+        return;
+      case 'nowhere':
+        await this.#within(leased, (db, current) => this.#again(db, current, fault));
+        return;
+      case 'answered': {
+        const { sight } = await this.sight.look(leased);
+        if (sight.see === 'absence') await this.#within(leased, (db, current) => this.#again(db, current, fault));
+        return;
+      }
+      case 'unknown':
+        // The lease runs out; by then the edge can say what became of the offer.
+        return;
+    }
+  }
+
+  #again(db: Db, current: Dispatch, fault: Fault): Promise<unknown> {
+    return this.dispatches.save(db, requeue(current, fault.reason, this.clock.now()));
+  }
+
+  #fail(db: Db, current: Dispatch, fault: Fault): Promise<unknown> {
+    return this.endRun.execute(db, current, failure(fault.reason, fault.message));
+  }
+
+  /** Works on the dispatch while it is still under the same offer; whoever moved it on knew better. */
+  async #within(leased: Dispatch, work: (db: Db, current: Dispatch) => Promise<unknown>): Promise<void> {
+    await this.store.tx(leased.org, async (db) => {
+      const current = await this.dispatches.lock(db, leased.id);
+      if (current?.state === 'leased' && current.epoch === leased.epoch) await work(db, current);
+    });
+    this.wake.ring();
+  }
+}

@@ -1,0 +1,89 @@
+/** How a run ends, from what the edge observed. The agent's word alone never makes a success. Pure. */
+
+import { StopReason, type Workload } from '@sallyport/contracts/runtime/v1/runtime';
+import { type Committed, type Result, Verdict } from '@sallyport/contracts/unit/v1/event';
+import { type Ending, plainText } from '../runs/run.ts';
+
+export interface Outcome {
+  readonly run: 'complete' | 'fail' | 'cancel';
+  /** Stable word. */
+  readonly reason: string;
+  /** Sentence for people. */
+  readonly message: string;
+  readonly ending: Ending;
+}
+
+const maxReply = 64 * 1024;
+const maxMessage = 2_000;
+
+const nothing: Ending = { verdict: Verdict.UNSPECIFIED, exitCode: undefined, reply: '', commits: [] };
+
+export const failure = (reason: string, message: string): Outcome => ({
+  run: 'fail',
+  reason,
+  message: plainText(message, maxMessage),
+  ending: { ...nothing, verdict: Verdict.FAILED },
+});
+
+export const cancellation = (why: string): Outcome => ({
+  run: 'cancel',
+  reason: 'cancelled',
+  message: plainText(why, maxMessage),
+  ending: { ...nothing, verdict: Verdict.CANCELLED },
+});
+
+/** Words for verdicts other than success. */
+const verdictReasons: Readonly<Partial<Record<Verdict, string>>> = {
+  [Verdict.FAILED]: 'agent_failed',
+  [Verdict.BLOCKED]: 'agent_blocked',
+  [Verdict.CANCELLED]: 'agent_cancelled',
+  [Verdict.BUDGET_EXHAUSTED]: 'budget_exhausted',
+  [Verdict.RUNNER_ERROR]: 'runner_error',
+};
+
+/** Stop reasons that fail a run by themselves. */
+const failing: Readonly<Partial<Record<StopReason, string>>> = {
+  [StopReason.IDLE_TIMEOUT]: 'idle_timeout',
+  [StopReason.MAX_LIFETIME]: 'max_lifetime',
+  [StopReason.OOM]: 'oom',
+  [StopReason.START_FAILED]: 'start_failed',
+  [StopReason.LOST]: 'lost',
+};
+
+export interface Closing {
+  readonly result: Result | undefined;
+  readonly commits: readonly Committed[];
+  /** What the person who stopped it said. */
+  readonly why: string;
+}
+
+/** The outcome of a stopped workload. */
+export function outcomeOf(workload: Workload, { result, commits, why }: Closing): Outcome {
+  const ending: Ending = {
+    verdict: result?.verdict ?? Verdict.UNSPECIFIED,
+    exitCode: workload.exitCode ?? result?.exitCode,
+    reply: cut(result?.reply ?? ''),
+    commits,
+  };
+  const message = plainText(workload.reason, maxMessage);
+  if (workload.stopReason === StopReason.STOPPED) {
+    return {
+      run: 'cancel',
+      reason: 'cancelled',
+      message: why || message,
+      ending: { ...ending, verdict: Verdict.CANCELLED },
+    };
+  }
+  const verdict = ending.verdict;
+  if (
+    workload.stopReason === StopReason.COMPLETED &&
+    (verdict === Verdict.SUCCEEDED || verdict === Verdict.UNSPECIFIED)
+  ) {
+    return { run: 'complete', reason: 'completed', message: '', ending: { ...ending, verdict: Verdict.SUCCEEDED } };
+  }
+  const reason = failing[workload.stopReason] ?? verdictReasons[verdict] ?? 'exit_nonzero';
+  const failed = verdict === Verdict.UNSPECIFIED || verdict === Verdict.SUCCEEDED ? Verdict.FAILED : verdict;
+  return { run: 'fail', reason, message, ending: { ...ending, verdict: failed } };
+}
+
+const cut = (reply: string): string => (reply.length <= maxReply ? reply : reply.slice(0, maxReply).toWellFormed());

@@ -1,0 +1,123 @@
+/** Finds what is due and sees to it: dispatches, word to other services, silent edges, expired keys. */
+
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '@sallyport/core/clock';
+import { Fault } from '@sallyport/core/fault';
+import { Log } from '@sallyport/service/log';
+import { OutboxRelay } from '@sallyport/service/relay';
+import { CONFIG } from '@sallyport/service/start';
+import { Store } from '@sallyport/store/store';
+import { AfterworkRunner } from '../afterwork/afterwork.ts';
+import type { SchedulerConfig } from '../config.ts';
+import { EdgeStore } from '../edges/edge.store.ts';
+import { movedEdge } from '../edges/edge.ts';
+import { IdempotencyStore } from '../runs/idempotency.store.ts';
+import type { RunRecord } from '../runs/run.ts';
+import { Wake } from '../wake.ts';
+import { AttendDispatch } from './attend-dispatch.ts';
+import { DispatchStore } from './dispatch.store.ts';
+import type { Dispatch } from './dispatch.ts';
+import { OfferDispatch } from './offer-dispatch.ts';
+
+const batch = 32;
+const maxInFlight = 128;
+/** Rounds between two looks for what only ages. */
+const agingEvery = 15;
+/** Milliseconds that a shutdown waits for steps in flight; leases outlive it and are taken up after the start. */
+const drainMs = 2_000;
+
+@Injectable()
+export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #inFlight = new Set<Promise<void>>();
+  #stopped = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly store: Store,
+    private readonly dispatches: DispatchStore,
+    private readonly attend: AttendDispatch,
+    private readonly offer: OfferDispatch,
+    private readonly afterwork: AfterworkRunner,
+    private readonly edges: EdgeStore,
+    private readonly keys: IdempotencyStore,
+    private readonly relay: OutboxRelay,
+    private readonly wake: Wake,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: SchedulerConfig,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#loop = this.#run();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#stopped = true;
+    this.wake.ring();
+    await this.#loop;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainMs);
+    });
+    await Promise.race([Promise.allSettled(this.#inFlight), late]);
+    clearTimeout(timer);
+  }
+
+  /** Offers a dispatch that was accepted this moment, without waiting for a round. */
+  begin(dispatch: Dispatch, run: RunRecord): void {
+    if (this.#stopped) return;
+    this.#track(dispatch.id, this.offer.execute(dispatch, run));
+  }
+
+  async #run(): Promise<void> {
+    let round = 0;
+    while (!this.#stopped) {
+      try {
+        await this.#round(round++);
+      } catch (error) {
+        this.log.warn({ error }, 'a round of the scheduler failed; the next one tries again');
+      }
+      await this.wake.wait(this.config.SALLY_SWEEP_MS);
+    }
+  }
+
+  async #round(round: number): Promise<void> {
+    const room = Math.min(batch, maxInFlight - this.#inFlight.size);
+    const now = this.clock.now();
+    if (room > 0) {
+      const due = await this.store.system(async (db) => {
+        await this.dispatches.wakeWaiting(db, now, await this.edges.room(db, now - this.config.SALLY_LEASE_MS));
+        return this.dispatches.claimDue(db, now, this.config.SALLY_OFFER_MS, room);
+      });
+      for (const dispatch of due) this.#track(dispatch.id, this.attend.execute(dispatch));
+      if (due.length === room) this.wake.ring();
+    }
+    this.relay.kick();
+    if ((await this.afterwork.sweep()) > 0) this.wake.ring();
+    if (round % agingEvery === 0) await this.#age(now);
+  }
+
+  async #age(now: number): Promise<void> {
+    await this.store.system(async (db) => {
+      await this.keys.forget(db, now);
+      for (const edge of await this.edges.silent(db, now - this.config.SALLY_EDGE_LOST_MS)) {
+        await this.edges.save(db, movedEdge(edge, 'lose', 'silent', now));
+      }
+    });
+  }
+
+  #track(dispatch: string, work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        const fault = Fault.from(error);
+        // Somebody else moved it on; its row says when it is due again.
+        if (fault.reason === 'scheduler.conflict') this.log.debug({ dispatch }, 'a dispatch changed meanwhile');
+        else this.log.error({ dispatch, error }, 'a step of a dispatch failed; it is tried again when it is due');
+      })
+      .finally(() => {
+        this.#inFlight.delete(tracked);
+        this.relay.kick();
+      });
+    this.#inFlight.add(tracked);
+  }
+}

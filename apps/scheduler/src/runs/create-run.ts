@@ -1,0 +1,206 @@
+/**
+ * Accepts a run: judged at the door, authorised by identity, committed, then offered to an edge.
+ *
+ * Nothing is held while identity is asked. A launch that was authorised for a run which then was not accepted is closed again.
+ */
+
+import { toJson } from '@bufbuild/protobuf';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type CreateRunRequest,
+  CreateRunRequestSchema,
+  type Role,
+  type Run,
+} from '@sallyport/contracts/schedule/v1/schedule';
+import { canonicalHash } from '@sallyport/core/canonical';
+import type { SessionClaims } from '@sallyport/core/claims';
+import { Clock } from '@sallyport/core/clock';
+import { Fault } from '@sallyport/core/fault';
+import { newId } from '@sallyport/core/ids';
+import { auditRow } from '@sallyport/service/audit';
+import { Log } from '@sallyport/service/log';
+import { OutboxRelay } from '@sallyport/service/relay';
+import { CONFIG } from '@sallyport/service/start';
+import { enqueue } from '@sallyport/store/outbox';
+import { Store } from '@sallyport/store/store';
+import { AfterworkStore } from '../afterwork/afterwork.store.ts';
+import { type SchedulerConfig } from '../config.ts';
+import { DispatchStore } from '../dispatches/dispatch.store.ts';
+import type { Dispatch } from '../dispatches/dispatch.ts';
+import { Sweeper } from '../dispatches/sweeper.ts';
+import { idempotencyMismatch, roleNotFound } from '../faults.ts';
+import { Peers } from '../peers.ts';
+import { RoleStore } from '../roles/role.store.ts';
+import { unitFor } from './compose-unit.ts';
+import { type IdempotencyKey, IdempotencyStore, type Remembered } from './idempotency.store.ts';
+import { RunStore } from './run.store.ts';
+import { type RunRecord, runWire } from './run.ts';
+import { checkRequest } from './validate-run.ts';
+
+export interface Accepted {
+  readonly run: Run;
+  readonly replayed: boolean;
+}
+
+const authorizeMs = 5_000;
+/** A fresh dispatch is offered at once; the sweeper takes it up only when that did not happen. */
+const headStartMs = 1_000;
+
+@Injectable()
+export class CreateRun {
+  constructor(
+    private readonly store: Store,
+    private readonly roles: RoleStore,
+    private readonly runs: RunStore,
+    private readonly dispatches: DispatchStore,
+    private readonly keys: IdempotencyStore,
+    private readonly afterwork: AfterworkStore,
+    private readonly peers: Peers,
+    private readonly sweeper: Sweeper,
+    private readonly relay: OutboxRelay,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: SchedulerConfig,
+  ) {}
+
+  async execute(request: CreateRunRequest, claims: SessionClaims, token: string): Promise<Accepted> {
+    try {
+      return await this.#accept(request, claims, token);
+    } catch (error) {
+      const fault = Fault.from(error);
+      if (!fault.retryable && fault.code !== 'internal') await this.#tellRefusal(request, claims, fault);
+      throw error;
+    }
+  }
+
+  async #accept(request: CreateRunRequest, claims: SessionClaims, token: string): Promise<Accepted> {
+    checkRequest(request);
+    const key = { org: claims.org, principal: claims.sub, key: request.idempotencyKey };
+    const content = canonicalHash(toJson(CreateRunRequestSchema, { ...request, idempotencyKey: '' }));
+    const { role, before } = await this.#read(request, claims, key);
+    if (before !== undefined) return this.#replay(before, content, claims);
+    const { run, dispatch } = this.#compose(request, role, claims);
+    await this.peers.identity.authorizeLaunch({ unit: run.unit }, { token, timeoutMs: authorizeMs });
+    const winner = await this.#commit(run, dispatch, key, content);
+    if (winner !== undefined) return this.#replay(winner, content, claims);
+    this.sweeper.begin(dispatch, run);
+    return { run: runWire(run, dispatch), replayed: false };
+  }
+
+  #read(
+    request: CreateRunRequest,
+    claims: SessionClaims,
+    key: IdempotencyKey,
+  ): Promise<{ role: Role | undefined; before: Remembered | undefined }> {
+    if (request.role === '' && key.key === '') return Promise.resolve({ role: undefined, before: undefined });
+    return this.store.tx(claims.org, async (db) => {
+      const before = key.key === '' ? undefined : await this.keys.get(db, key, this.clock.now());
+      if (before !== undefined || request.role === '') return { role: undefined, before };
+      const role = await this.roles.get(db, claims.env, request.role);
+      if (role === undefined) throw roleNotFound(request.role);
+      return { role, before };
+    });
+  }
+
+  #compose(
+    request: CreateRunRequest,
+    role: Role | undefined,
+    claims: SessionClaims,
+  ): { run: RunRecord; dispatch: Dispatch } {
+    const now = this.clock.now();
+    const ids = { run: newId('run', now), task: newId('task', now) };
+    const { org, env: environment, sub: subject } = claims;
+    const unit = unitFor(request, role, { ...ids, org, environment, subject });
+    const run: RunRecord = {
+      id: ids.run,
+      org,
+      environment,
+      subject,
+      role: unit.role,
+      runner: unit.runner,
+      unit,
+      state: 'queued',
+      reason: 'accepted',
+      message: '',
+      since: now,
+      version: 1,
+      seq: 1,
+      createdAt: now,
+      endedAt: undefined,
+      ending: undefined,
+      task: { id: ids.task, state: 'submitted' },
+    };
+    const lifetimeSeconds = unit.limits?.lifetimeSeconds ?? 0;
+    const dispatch: Dispatch = {
+      id: newId('dispatch', now),
+      org,
+      run: run.id,
+      attempt: 1,
+      state: 'queued',
+      reason: 'accepted',
+      since: now,
+      version: 1,
+      runner: unit.runner,
+      profile: unit.profile,
+      wish: 'run',
+      why: '',
+      epoch: 0,
+      edge: undefined,
+      offers: 0,
+      createdAt: now,
+      dueAt: now + headStartMs,
+      leaseUntil: 0,
+      endsBy: now + this.config.SALLY_QUEUE_MS,
+      lifetimeMs: lifetimeSeconds > 0 ? lifetimeSeconds * 1000 : this.config.SALLY_LIFETIME_MS,
+      troubledSince: undefined,
+      workloadSeq: 0,
+      outputOffset: 0,
+    };
+    return { run, dispatch };
+  }
+
+  /** Commits the run; or answers which run took the key first, and has the launch of this one closed. */
+  async #commit(
+    run: RunRecord,
+    dispatch: Dispatch,
+    key: IdempotencyKey,
+    content: string,
+  ): Promise<Remembered | undefined> {
+    const now = this.clock.now();
+    const winner = await this.store.tx(run.org, async (db) => {
+      if (key.key !== '' && !(await this.keys.take(db, key, { run: run.id, content }, now))) {
+        await this.afterwork.add(db, run.org, run.id, ['end_launch'], now);
+        return this.keys.get(db, key, now);
+      }
+      await this.runs.insert(db, run, dispatch);
+      return undefined;
+    });
+    this.relay.kick();
+    return winner;
+  }
+
+  async #replay(before: Remembered, content: string, claims: SessionClaims): Promise<Accepted> {
+    if (before.content !== content) throw idempotencyMismatch(before.run);
+    return this.store.tx(claims.org, async (db) => {
+      const run = await this.runs.find(db, before.run);
+      const dispatch = (await this.dispatches.latestOf(db, [before.run])).get(before.run);
+      if (run === undefined || dispatch === undefined) throw new Error(`key of ${before.run} outlived its run`);
+      return { run: runWire(run, dispatch), replayed: true };
+    });
+  }
+
+  async #tellRefusal(request: CreateRunRequest, claims: SessionClaims, fault: Fault): Promise<void> {
+    const { org, env: environment, sub: subject } = claims;
+    const resource = request.role === '' ? 'runner' : 'role';
+    const row = auditRow(
+      { kind: 'run.refused', org, environment, subject, resource, outcome: 'deny', reason: fault.reason },
+      this.clock,
+    );
+    try {
+      await this.store.tx(org, (db) => enqueue(db, [row]));
+      this.relay.kick();
+    } catch (error) {
+      this.log.warn({ error, reason: fault.reason }, 'a refusal could not be put on record');
+    }
+  }
+}
