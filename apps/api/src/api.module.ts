@@ -1,0 +1,43 @@
+/** The front door: routes over service clients. It holds no right of its own. */
+
+import { Module } from '@nestjs/common';
+import { AuditRoutes } from './audit/audit-routes.ts';
+import { DecisionRoutes } from './decisions/decision-routes.ts';
+import { GitRoutes } from './git/git-routes.ts';
+import { Replays } from './http/replays.ts';
+import { HttpServer } from './http/server.ts';
+import { Streams } from './http/streams.ts';
+import { KeyRoutes } from './keys/key-routes.ts';
+import { Live } from './live.ts';
+import { RoleRoutes } from './roles/role-routes.ts';
+import { Routes } from './routes.ts';
+import { RunEventRoutes } from './runs/run-event-routes.ts';
+import { RunReader } from './runs/run-reader.ts';
+import { RunRoutes } from './runs/run-routes.ts';
+import { Services } from './services.ts';
+import { Sessions } from './session/sessions.ts';
+import { Probe } from './status/probe.ts';
+import { StatusRoutes } from './status/status-routes.ts';
+import { BundleRoutes } from './workspaces/bundle-routes.ts';
+import { ContentRoutes } from './workspaces/content-routes.ts';
+import { WorkspaceRoutes } from './workspaces/workspace-routes.ts';
+
+const routes = [
+  RunRoutes,
+  RunEventRoutes,
+  WorkspaceRoutes,
+  ContentRoutes,
+  BundleRoutes,
+  RoleRoutes,
+  AuditRoutes,
+  KeyRoutes,
+  DecisionRoutes,
+  GitRoutes,
+  StatusRoutes,
+];
+
+@Module({
+  providers: [Services, Live, Sessions, Replays, Streams, RunReader, Probe, ...routes, Routes, HttpServer],
+  exports: [HttpServer],
+})
+export class ApiModule {}

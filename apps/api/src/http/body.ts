@@ -1,0 +1,56 @@
+/** Request bodies under a limit: nothing larger than its route allows is ever held in memory. */
+
+import { createGunzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { bodyMalformed, bodyTooLarge, encodingUnsupported, mediaTypeUnsupported } from '../faults.ts';
+import type { ApiContext } from './endpoint.ts';
+
+/** The JSON value of a body. */
+export async function readJson(c: ApiContext, limit: number): Promise<unknown> {
+  const type = c.req.header('content-type') ?? '';
+  const bytes = await readBytes(c, limit);
+  if (bytes.length === 0) return {};
+  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) throw mediaTypeUnsupported(type, 'application/json');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    throw bodyMalformed('JSON in UTF-8');
+  }
+}
+
+/** All of a body, inflated when it is gzip. Refuses before reading when the stated length is over the limit. */
+export async function readBytes(c: ApiContext, limit: number): Promise<Buffer> {
+  if (Number(c.req.header('content-length') ?? 0) > limit) throw bodyTooLarge(limit);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of bodyChunks(c)) {
+    size += chunk.length;
+    if (size > limit) throw bodyTooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A body as it arrives, inflated when it is gzip. */
+export async function* bodyChunks(c: ApiContext): AsyncGenerator<Uint8Array> {
+  const body = c.req.raw.body;
+  if (body === null) return;
+  const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity') {
+    yield* body;
+    return;
+  }
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw encodingUnsupported(encoding);
+  const gunzip = createGunzip();
+  const source = Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+  source.on('error', (error) => gunzip.destroy(error));
+  try {
+    yield* source.pipe(gunzip) as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_')) throw bodyMalformed('gzip');
+    throw error;
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+  }
+}

@@ -1,0 +1,13 @@
+/** Versions as entity tags (RFC 9110 section 8.8.3). */
+
+import { InvalidRequest } from '../faults.ts';
+
+export const etagOf = (version: bigint): string => `"${version}"`;
+
+/** The version an `If-Match` header demands; 0 when any will do. */
+export function versionOf(ifMatch: string | undefined): bigint {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return 0n;
+  const found = /^"(\d{1,18})"$/.exec(ifMatch.trim())?.[1];
+  if (found === undefined) throw new InvalidRequest([{ pointer: '/header/if-match', detail: 'must be the ETag of the thing, such as "3"' }]);
+  return BigInt(found);
+}

@@ -1,0 +1,66 @@
+/** The listening socket: opened when the module is ready, closed with its streams when the process ends. */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Log } from '@sallyport/service/log';
+import { CONFIG } from '@sallyport/service/start';
+import type { ApiEnv } from '../config.ts';
+import { listenFailed } from '../faults.ts';
+import { Routes } from '../routes.ts';
+import { Sessions } from '../session/sessions.ts';
+import { buildApp } from './app.ts';
+import { Replays } from './replays.ts';
+import { Streams } from './streams.ts';
+
+@Injectable()
+export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private server: Server | undefined;
+
+  constructor(
+    private readonly routes: Routes,
+    private readonly sessions: Sessions,
+    private readonly replays: Replays,
+    private readonly streams: Streams,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: ApiEnv,
+  ) {}
+
+  /** Port it listens on, once it does. */
+  get port(): number {
+    return (this.server?.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { SALLY_API_HOST: host, SALLY_API_PORT: port, SALLY_API_HOSTS: names } = this.config;
+    const hosts = names.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+    const { sessions, replays, log } = this;
+    const app = buildApp({ endpoints: this.routes.all(), sessions, replays, log, hosts });
+    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    // An import may take its time; a header may not.
+    server.requestTimeout = 15 * 60_000;
+    server.headersTimeout = 30_000;
+    await listen(server, host, port);
+    this.server = server;
+    log.info({ host, port: this.port }, 'listening');
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const { server } = this;
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.streams.closeAll();
+    server.closeIdleConnections();
+    const force = setTimeout(() => server.closeAllConnections(), 1_000);
+    await closed;
+    clearTimeout(force);
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailed(host, port, error.code === 'EADDRINUSE', error)));
+    server.listen(port, host, resolve);
+  });
+}

@@ -1,0 +1,40 @@
+/** Every route of the API. */
+
+import { Injectable } from '@nestjs/common';
+import { AuditRoutes } from './audit/audit-routes.ts';
+import { DecisionRoutes } from './decisions/decision-routes.ts';
+import { GitRoutes } from './git/git-routes.ts';
+import type { Endpoint } from './http/endpoint.ts';
+import { KeyRoutes } from './keys/key-routes.ts';
+import { RoleRoutes } from './roles/role-routes.ts';
+import { RunEventRoutes } from './runs/run-event-routes.ts';
+import { RunRoutes } from './runs/run-routes.ts';
+import { StatusRoutes } from './status/status-routes.ts';
+import { BundleRoutes } from './workspaces/bundle-routes.ts';
+import { ContentRoutes } from './workspaces/content-routes.ts';
+import { WorkspaceRoutes } from './workspaces/workspace-routes.ts';
+
+@Injectable()
+export class Routes {
+  private readonly groups: readonly { endpoints(): Endpoint[] }[];
+
+  constructor(
+    runs: RunRoutes,
+    runEvents: RunEventRoutes,
+    workspaces: WorkspaceRoutes,
+    content: ContentRoutes,
+    bundles: BundleRoutes,
+    roles: RoleRoutes,
+    audit: AuditRoutes,
+    keys: KeyRoutes,
+    decisions: DecisionRoutes,
+    git: GitRoutes,
+    status: StatusRoutes,
+  ) {
+    this.groups = [runs, runEvents, workspaces, content, bundles, roles, audit, keys, decisions, git, status];
+  }
+
+  all(): Endpoint[] {
+    return this.groups.flatMap((group) => group.endpoints());
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A run's events from a cursor to its end, without a gap and without a duplicate.
+ *
+ * History is the authority and the bus is the fast path: the tail is heard before history is read, what continues the
+ * cursor is passed on, and whenever something is missing history is read again. Transitions are levels; a reader gets
+ * the one that holds at its start and each later one.
+ */
+
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { Run } from '@sallyport/contracts/schedule/v1/schedule';
+import type { UnitEvent } from '@sallyport/contracts/unit/v1/event';
+import { transitionJson } from './run-events.ts';
+import { hasEnded } from './run-state.ts';
+import type { Listening } from '../live.ts';
+import { LiveTail } from './live-tail.ts';
+
+/** Where a run's events come from. Every read is made with the reader's own authority. */
+export interface RunSource {
+  run(): Promise<Run>;
+  page(afterSeq: bigint): Promise<{ readonly events: readonly UnitEvent[]; readonly end: boolean }>;
+  onRun(listener: (run: Run) => void): Listening;
+  onOutput(dispatch: string, listener: (event: UnitEvent) => void): Listening;
+}
+
+export type Followed =
+  | { readonly kind: 'output'; readonly event: UnitEvent }
+  | { readonly kind: 'run'; readonly run: Run }
+  | { readonly kind: 'lagged'; readonly cursor: bigint }
+  | { readonly kind: 'end'; readonly run: Run };
+
+export interface FollowOptions {
+  readonly after: bigint;
+  readonly signal: AbortSignal;
+  /** Milliseconds after which a silent stream asks again, which also proves that the reader may still read. */
+  readonly recheckMs: number;
+}
+
+const patienceMs = { first: 20, most: 1_000 } as const;
+
+const since = (run: Run): number => (run.since === undefined ? 0 : timestampMs(run.since));
+
+export async function* followRun(source: RunSource, options: FollowOptions): AsyncGenerator<readonly Followed[]> {
+  const follower = new Follower(source, options);
+  options.signal.addEventListener('abort', () => follower.tail.bell.ring(), { once: true });
+  try {
+    yield* follower.follow();
+  } finally {
+    follower.close();
+  }
+}
+
+class Follower {
+  readonly tail = new LiveTail();
+  private readonly source: RunSource;
+  private readonly options: FollowOptions;
+  private readonly runs: Listening;
+  private output: Listening | undefined;
+  private heardRun: Run | undefined;
+  private run: Run | undefined;
+  private dispatch = '';
+  private shown = '';
+  private cursor: bigint;
+  private patience: number = patienceMs.first;
+
+  constructor(source: RunSource, options: FollowOptions) {
+    this.source = source;
+    this.options = options;
+    this.cursor = options.after;
+    this.runs = source.onRun((run) => this.hear(run));
+  }
+
+  async *follow(): AsyncGenerator<readonly Followed[]> {
+    await this.runs.ready;
+    this.hear(await this.source.run());
+    let behind = true;
+    while (!this.options.signal.aborted) {
+      const { dispatch } = this;
+      const transition = await this.observeRun();
+      if (transition.length > 0) yield transition;
+      if (behind || this.dispatch !== dispatch) {
+        const page = await this.source.page(this.cursor);
+        this.tail.learn(page.events, this.cursor);
+        const fresh = this.advance(page.events);
+        if (fresh.length > 0) yield fresh;
+        if (page.end) return yield* this.finish();
+        behind = fresh.length > 0 || this.isMissing();
+        if (fresh.length === 0 && behind) await this.backOff();
+        continue;
+      }
+      const { events, overflowed } = this.tail.take(this.cursor);
+      if (overflowed) yield [{ kind: 'lagged', cursor: this.cursor }];
+      const fresh = this.advance(events);
+      if (fresh.length > 0) yield fresh;
+      behind = overflowed || this.isMissing() || (fresh.length === 0 && (await this.rest()));
+    }
+  }
+
+  close(): void {
+    this.runs.stop();
+    this.output?.stop();
+  }
+
+  /** Whether something was heard of that has not been passed on, or the run is over and its end is not in sight. */
+  private isMissing(): boolean {
+    return this.tail.isAhead(this.cursor) || (this.run !== undefined && hasEnded(this.run));
+  }
+
+  /** Waits for news; true when there was none and it is time to read history again, with a fresh look at the run. */
+  private async rest(): Promise<boolean> {
+    if ((await this.tail.bell.wait(this.options.recheckMs)) || this.options.signal.aborted) return false;
+    this.hear(await this.source.run());
+    return true;
+  }
+
+  /** Keeps the newest state heard of: events may come late and twice. */
+  private hear(run: Run): void {
+    const known = this.heardRun ?? this.run;
+    if (known !== undefined && (since(run) < since(known) || (hasEnded(known) && !hasEnded(run)))) return;
+    this.heardRun = run;
+    this.tail.bell.ring();
+  }
+
+  private async backOff(): Promise<void> {
+    await this.tail.bell.wait(this.patience);
+    this.patience = Math.min(patienceMs.most, this.patience * 2);
+  }
+
+  /** Passes the cursor over whatever lies beyond it. */
+  private advance(events: readonly UnitEvent[]): Followed[] {
+    const fresh = events.filter((event) => event.seq > this.cursor);
+    const last = fresh.at(-1);
+    if (last === undefined) return [];
+    this.cursor = last.seq;
+    this.patience = patienceMs.first;
+    return fresh.map((event) => ({ kind: 'output', event }));
+  }
+
+  /** Takes in the newest state heard of, and listens to the attempt it names. */
+  private async observeRun(): Promise<Followed[]> {
+    const run = this.heardRun;
+    this.heardRun = undefined;
+    if (run === undefined) return [];
+    if (run.dispatch !== '' && run.dispatch !== this.dispatch) await this.listen(run.dispatch);
+    this.run = run;
+    return this.show(run);
+  }
+
+  private show(run: Run): Followed[] {
+    const id = String(transitionJson(run)['id']);
+    if (id === this.shown) return [];
+    this.shown = id;
+    return [{ kind: 'run', run }];
+  }
+
+  private async listen(dispatch: string): Promise<void> {
+    this.output?.stop();
+    this.tail.reset();
+    this.dispatch = dispatch;
+    this.output = this.source.onOutput(dispatch, (event) => this.tail.push(event));
+    await this.output.ready;
+  }
+
+  private async *finish(): AsyncGenerator<readonly Followed[]> {
+    const run = await this.source.run();
+    yield [...this.show(run), { kind: 'end', run }];
+  }
+}
