@@ -53,8 +53,8 @@ function kidOf(header: JsonObject, tokenClass: TokenClass): string {
   return kid;
 }
 
-function revocable(payload: JsonObject, kid: string): Revocable {
-  const subjects: [EpochKind, string][] = [['kid', kid]];
+function revocable(payload: JsonObject, kid?: string): Revocable {
+  const subjects: [EpochKind, string][] = kid === undefined ? [] : [['kid', kid]];
   for (const [kind, name] of [
     ['run', 'txn'],
     ['subject', 'sub'],
@@ -90,6 +90,14 @@ export class Verifier implements TokenGate {
     const verdict = await this.#judge(raw, tokenClass, audience);
     this.#cache.set(cacheKey, verdict);
     return verdict.claims as ClaimsOf<C>;
+  }
+
+  /**
+   * Throws `token.revoked` once claims that were verified earlier no longer count, and `token.revocation_stale` when that cannot be
+   * told. For work that outlasts the call its token came with; time is the caller's own matter, since such tokens are renewed.
+   */
+  checkRevoked(claims: Claims): void {
+    this.#options.epochs.check(revocable({ ...claims }));
   }
 
   async admit(row: AccessRow, credentials: Credentials, target: ProofTarget): Promise<Claims | undefined> {
