@@ -1,0 +1,128 @@
+/** The scheduler on a real bus and a real Postgres, with stand-ins for the services around it. */
+
+import { busClient } from '@sallyport/bus/client';
+import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
+import { AuditService, type Event } from '@sallyport/contracts/audit/v1/audit';
+import { type Run, type RunState, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
+import { Dialect, MountMode } from '@sallyport/contracts/unit/v1/unit';
+import { TestIssuer } from '@sallyport/testkit/issuer';
+import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
+import { type HostedService, hostService } from '@sallyport/testkit/service';
+import { schedulerEnv } from '../src/config.ts';
+import { SchedulerModule } from '../src/scheduler.module.ts';
+import { FakeIdentity } from './fake-identity.ts';
+import { fakePeer } from './fake-peer.ts';
+import { FakeRuntime } from './fake-runtime.ts';
+import { FakeWorkspace } from './fake-workspace.ts';
+
+export interface World {
+  readonly bus: TestBus;
+  readonly database: TestDatabase;
+  readonly issuer: TestIssuer;
+  readonly identity: FakeIdentity;
+  readonly runtime: FakeRuntime;
+  readonly workspace: FakeWorkspace;
+  readonly audited: Event[];
+  /** The scheduler as the api calls it. */
+  readonly api: BusClient<typeof ScheduleService>;
+  /** Options of a call as a person of an org. */
+  as(claims?: Parameters<TestIssuer['session']>[1]): Promise<CallOptions>;
+  close(): Promise<void>;
+}
+
+/** Short bounds, so that a test sees them pass. */
+export const quick = {
+  SALLY_OFFER_MS: '1500',
+  SALLY_LEASE_MS: '1500',
+  SALLY_LOOK_MS: '100',
+  SALLY_EDGE_LOST_MS: '1500',
+  SALLY_QUEUE_MS: '20000',
+  SALLY_REPORT_MS: '500',
+  SALLY_MARGIN_MS: '1000',
+  SALLY_SWEEP_MS: '50',
+} as const;
+
+/** Bus, database and stand-ins, without the scheduler itself. */
+export async function surroundings(): Promise<Omit<World, 'close'> & { close(): Promise<void> }> {
+  const [bus, database, issuer] = await Promise.all([testBus(), testDatabase('scheduler'), TestIssuer.create()]);
+  const [identity, runtime, workspace] = [new FakeIdentity(), new FakeRuntime(), new FakeWorkspace()];
+  const audited: Event[] = [];
+  await identity.serve(await bus.connect('identity'));
+  await runtime.serve(await bus.connect('runtime'));
+  await workspace.serve(await bus.connect('workspace'));
+  await fakePeer(await bus.connect('audit'), AuditService, {
+    append: async ({ events }) => {
+      audited.push(...events);
+      return {};
+    },
+  });
+  const api = busClient(await bus.connect('api'), 'scheduler', ScheduleService);
+  return {
+    bus,
+    database,
+    issuer,
+    identity,
+    runtime,
+    workspace,
+    audited,
+    api,
+    as: async (claims) => ({ token: await issuer.session('scheduler', claims) }),
+    close: async () => {
+      runtime.silence();
+      await bus.close();
+      await database.close();
+    },
+  };
+}
+
+/** All of it, with the scheduler in this process. */
+export async function world(bounds: Readonly<Record<string, string>> = quick): Promise<World & { hosted: HostedService }> {
+  const around = await surroundings();
+  const hosted = await hostService({
+    name: 'scheduler',
+    module: SchedulerModule,
+    bus: await around.bus.connect('scheduler'),
+    verifier: await around.issuer.verifier('scheduler'),
+    config: schedulerEnv.parse(bounds),
+    store: around.database.store,
+    relay: true,
+  });
+  return {
+    ...around,
+    hosted,
+    close: async () => {
+      await hosted.close();
+      await around.close();
+    },
+  };
+}
+
+export const aProvider = { name: 'scripted', dialect: Dialect.ANTHROPIC_MESSAGES, baseUrl: 'http://127.0.0.1:9/v1', model: 'm' };
+
+export const aRole = { name: 'writer', runner: 'native', provider: aProvider, tools: ['bash'], mounts: [{ workspace: 'company', mode: MountMode.RO }] };
+
+export const aTask = (text = 'write the report') => ({ start: { case: 'inline' as const, value: text } });
+
+/** The run once it is in a state; polls, since the states are reached by other processes' doing. */
+export async function untilRun(given: Pick<World, 'api' | 'as'>, id: string, wanted: (run: Run) => boolean, withinMs = 15_000): Promise<Run> {
+  const options = await given.as();
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const { run } = await given.api.getRun({ id }, options);
+    if (run !== undefined && wanted(run)) return run;
+    if (Date.now() > deadline) throw new Error(`run ${id} stays ${run?.state} (${run?.reason})`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export const inState = (state: RunState) => (run: Run) => run.state === state;
+
+/** Waits for a condition that other processes bring about. */
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
