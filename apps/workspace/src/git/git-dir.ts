@@ -1,0 +1,46 @@
+/** Bare git-dirs written by hand, so that no template of the machine comes along. */
+
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { inertAttributes } from './clean-git.ts';
+
+/** Makes an empty bare git-dir. */
+export async function makeGitDir(gitDir: string): Promise<void> {
+  for (const folder of ['objects/pack', 'objects/info', 'refs/heads', 'info']) {
+    await mkdir(join(gitDir, folder), { recursive: true, mode: 0o700 });
+  }
+  await writeFile(join(gitDir, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n', { mode: 0o600 });
+  await writeFile(join(gitDir, 'info', 'attributes'), inertAttributes, { mode: 0o600 });
+  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n', { mode: 0o600 });
+}
+
+/** Points the one branch, and HEAD at it. */
+export async function pointHead(gitDir: string, branch: string, head: string): Promise<void> {
+  const ref = join(gitDir, 'refs', 'heads', branch);
+  await mkdir(dirname(ref), { recursive: true, mode: 0o700 });
+  await replace(ref, `${head}\n`);
+  await replace(join(gitDir, 'HEAD'), `ref: refs/heads/${branch}\n`);
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  const draft = `${path}.${crypto.randomUUID()}.lock`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/** Whether a text is a full object id. */
+export const isObjectId = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
+
+/** Whether git would take a text for a ref below refs/ (git-check-ref-format). */
+export function isRefName(name: string): boolean {
+  const parts = name.split('/');
+  const wellFormed = parts.every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  return (
+    parts.length > 2 &&
+    parts[0] === 'refs' &&
+    wellFormed &&
+    !/\.\.|@\{|[\x00-\x20~^:?*[\\\x7f]|\.$/.test(name) &&
+    name.length <= 250
+  );
+}
