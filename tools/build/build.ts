@@ -91,6 +91,8 @@ export async function buildAll(): Promise<boolean> {
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',
       plugins: [decorators, optional],
+      // Nest's decorators call Reflect while its modules load: this one must come before all of them.
+      inject: [join(root, 'node_modules/reflect-metadata/Reflect.js')],
       sourcemap: true,
     }),
     build({ ...common, entryPoints: { agent: 'apps/agent/src/main.ts' }, outdir: join(out, 'agent'), minifySyntax: true, minifyWhitespace: true }),

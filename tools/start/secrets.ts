@@ -1,7 +1,7 @@
 /** Secrets of one installation: made once, one file each, mode 0600, each read by the one service it belongs to. */
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Caller, callers } from '@sallyport/core/access';
 import { newSeeds, type Seeds } from '@sallyport/bus/nats-server';
@@ -11,7 +11,7 @@ export interface Secrets {
   readonly seeds: Seeds;
   seedFile(caller: Caller): string;
   databasePassword(role: string): string;
-  /** 32 random bytes in hex; answers the file. */
+  /** A file of 32 random bytes. */
   keyFile(name: string): string;
 }
 
@@ -31,11 +31,10 @@ export function openSecrets(directory: string, data: string): Secrets {
     seedFile: (caller) => join(directory, `nats-${caller}.seed`),
     databasePassword: (role) => ensure(`database-${role}.password`, () => randomBytes(24).toString('base64url')),
     keyFile: (name) => {
-      ensure(name, () => randomBytes(32).toString('hex'));
-      return join(directory, name);
+      const file = join(directory, name);
+      if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600, flag: 'wx' });
+      if (statSync(file).size !== 32) throw corrupt(data, `secrets/${name} does not hold 32 bytes`);
+      return file;
     },
   };
 }
-
-/** PKCS#8 PEM of a fresh Ed25519 key. */
-export const newEd25519Pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
