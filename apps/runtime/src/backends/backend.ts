@@ -55,8 +55,10 @@ export interface Handle {
   readonly cgroups: readonly string[];
   readonly rootfsHash: string;
   readonly mountsHash: string;
-  /** Folders counted against the disk limit. */
-  readonly disk: { readonly directories: readonly string[]; readonly bytes: number; readonly files: number };
+  /** Bytes kept of what the supervisor prints. */
+  readonly logBytes: number;
+  /** Folders counted against the disk limit, and what they may gain. */
+  readonly disk: { readonly directories: readonly string[]; readonly limit: DiskUse };
 }
 
 /** What the substrate says became of a sandbox. `lost` means gone without a word of how. */
@@ -89,6 +91,12 @@ export interface SandboxLog {
   readonly tail: Uint8Array;
   /** Bytes dropped beyond the profile's cap, counted by this process. */
   readonly dropped: number;
+}
+
+/** What folders hold: bytes on disk, and files with folders. */
+export interface DiskUse {
+  readonly bytes: number;
+  readonly files: number;
 }
 
 export interface Backend {
@@ -137,8 +145,14 @@ export interface Backend {
   /** Kills and clears a sandbox nobody has a handle of; resolves when nothing of it is left. */
   reap(id: string): Promise<void>;
 
+  /**
+   * Counts a workload's rw mounts against its disk limit from what they hold at this moment; call it when they are checked out.
+   * What stands there already may be given, else it is measured beside the work.
+   */
+  holdDisk(handle: Handle, standing?: DiskUse): Promise<void>;
+
   /** Calls back when a workload's rw mounts outgrow their limit; the caller decides what follows. */
-  onOverDisk(listener: (id: string, used: { readonly bytes: number; readonly files: number }) => void): void;
+  onOverDisk(listener: (id: string, used: DiskUse) => void): void;
 
   /** Lets go of watchers and helpers of this process; sandboxes keep running. */
   close(): Promise<void>;

@@ -1,0 +1,2 @@
+/** Injection token of the one backend of this edge. */
+export const BACKEND = Symbol('backend');

@@ -1,0 +1,226 @@
+/**
+ * Control groups for memory, processes and CPU, on v1 and v2.
+ *
+ * Each workload has a group `sallyport-<label>/<id>` below the runtime's own group where it may write there, so that limits set
+ * on the runtime hold for its workloads too; else, for root, at the top of the hierarchy.
+ */
+
+import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ResolvedLimits } from '../../profiles/profiles.ts';
+import { isGone, readIfThere } from './proc.ts';
+
+/** Processes of ours in every group: the keeper, its timer, bubblewrap outside and bubblewrap inside. */
+const ownProcesses = 4;
+const controllers = ['memory', 'pids', 'cpu'] as const;
+
+/** Why no group can be made, and what to do. */
+export interface CgroupsMissing {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+const remedy =
+  'run the runtime as root, or under systemd with Delegate=yes (as a user: systemd-run --user --scope -p Delegate=yes), ' +
+  'or name a profile whose cgroup is best-effort';
+
+interface Hierarchy {
+  readonly version: 1 | 2;
+  readonly controllers: readonly string[];
+  readonly mountPoint: string;
+  /** The runtime's own group. */
+  readonly own: string;
+}
+
+/** Hierarchies that hold a controller we need, from `/proc/self/mountinfo` and `/proc/self/cgroup`. */
+export function parseHierarchies(mountinfo: string, selfCgroup: string): Hierarchy[] {
+  const paths = new Map<string, string>();
+  for (const line of selfCgroup.trim().split('\n')) {
+    const [, names = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    for (const name of names.split(',')) paths.set(name, path);
+  }
+  return mountinfo
+    .trim()
+    .split('\n')
+    .flatMap((line): Hierarchy[] => {
+      const [left = '', right = ''] = line.split(' - ');
+      const [, , , root = '/', mountPoint = ''] = left.split(' ');
+      const [type, , options = ''] = right.split(' ');
+      if (type !== 'cgroup' && type !== 'cgroup2') return [];
+      const held = type === 'cgroup2' ? [] : controllers.filter((name) => options.split(',').includes(name));
+      if (type === 'cgroup' && held.length === 0) return [];
+      const path = paths.get(held[0] ?? '') ?? '/';
+      // A group outside the part of the tree that is mounted here cannot be reached; the mount point is the nearest that can.
+      const inside = root === '/' ? path : path.startsWith(root) ? path.slice(root.length) : '/';
+      const own = inside.startsWith('/..') ? mountPoint : join(mountPoint, inside);
+      return [{ version: type === 'cgroup2' ? 2 : 1, controllers: held, mountPoint, own }];
+    });
+}
+
+/** The files to write for a workload's limits, in order; a file that is optional may be absent from the kernel. */
+export function limitFiles(
+  version: 1 | 2,
+  held: readonly string[],
+  limits: ResolvedLimits,
+): { readonly file: string; readonly value: string; readonly optional?: true }[] {
+  const pids = String(limits.pids + ownProcesses);
+  const quota = limits.cpuMillis * 100;
+  const memory = String(limits.memoryBytes);
+  const files = {
+    memory:
+      version === 2
+        ? [
+            { file: 'memory.max', value: memory },
+            { file: 'memory.swap.max', value: '0', optional: true as const },
+          ]
+        : [
+            { file: 'memory.limit_in_bytes', value: memory },
+            { file: 'memory.memsw.limit_in_bytes', value: memory, optional: true as const },
+            { file: 'memory.swappiness', value: '0', optional: true as const },
+          ],
+    pids: [{ file: 'pids.max', value: pids }],
+    cpu:
+      version === 2
+        ? [{ file: 'cpu.max', value: `${quota} 100000` }]
+        : [
+            { file: 'cpu.cfs_period_us', value: '100000' },
+            { file: 'cpu.cfs_quota_us', value: String(quota) },
+          ],
+  };
+  return controllers.filter((name) => held.includes(name)).flatMap((name) => files[name]);
+}
+
+interface Parent {
+  readonly version: 1 | 2;
+  readonly controllers: readonly string[];
+  readonly directory: string;
+}
+
+/** Makes the groups of one install. */
+export class Cgroups {
+  private readonly parents: readonly Parent[];
+
+  constructor(parents: readonly Parent[]) {
+    this.parents = parents;
+  }
+
+  /** Finds where groups can be made and makes the install's own there; answers why not when nowhere. */
+  static async open(label: string): Promise<Cgroups | CgroupsMissing> {
+    const hierarchies = parseHierarchies(
+      await readFile('/proc/self/mountinfo', 'utf8'),
+      await readFile('/proc/self/cgroup', 'utf8'),
+    );
+    const unified = hierarchies.find(({ version }) => version === 2);
+    const legacy = hierarchies.filter(({ version }) => version === 1);
+    const onLegacy = new Set(legacy.flatMap((hierarchy) => hierarchy.controllers));
+    if (controllers.every((name) => onLegacy.has(name))) return openLegacy(legacy, label);
+    if (unified === undefined) return { cause: 'no cgroup file system holds memory, pids and cpu', remedy };
+    return openUnified(unified, label);
+  }
+
+  /** Makes a workload's groups with its limits in force; answers their folders. */
+  async create(id: string, limits: ResolvedLimits): Promise<string[]> {
+    return Promise.all(
+      this.parents.map(async (parent) => {
+        const directory = join(parent.directory, id);
+        await mkdir(directory, { recursive: true });
+        for (const { file, value, optional } of limitFiles(parent.version, parent.controllers, limits)) {
+          await writeFile(join(directory, file), value).catch((error: unknown) => {
+            if (!(optional && isGone(error))) throw error;
+          });
+        }
+        return directory;
+      }),
+    );
+  }
+
+  /** Ids of the workloads that have a group with somebody in it, and one process of each. */
+  async occupied(): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const { directory } of this.parents) {
+      for (const entry of await readdir(directory, { withFileTypes: true })) {
+        if (!entry.isDirectory() || found.has(entry.name)) continue;
+        const [pid] = await membersOf([join(directory, entry.name)]);
+        if (pid !== undefined) found.set(entry.name, pid);
+      }
+    }
+    return found;
+  }
+
+  /** Folders of a workload's groups, whether or not they exist. */
+  directoriesOf(id: string): string[] {
+    return this.parents.map(({ directory }) => join(directory, id));
+  }
+}
+
+async function canMakeIn(directory: string): Promise<boolean> {
+  return access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function openLegacy(hierarchies: readonly Hierarchy[], label: string): Promise<Cgroups | CgroupsMissing> {
+  const parents: Parent[] = [];
+  const taken = new Set<string>();
+  for (const hierarchy of hierarchies) {
+    const mine = hierarchy.controllers.filter((name) => !taken.has(name));
+    if (mine.length === 0) continue;
+    const home = (await canMakeIn(hierarchy.own)) ? hierarchy.own : hierarchy.mountPoint;
+    const directory = join(home, `sallyport-${label}`);
+    try {
+      await mkdir(directory, { recursive: true });
+    } catch (error) {
+      return { cause: `cannot make a ${mine.join('+')} group in ${home}: ${String(error)}`, remedy };
+    }
+    for (const name of mine) taken.add(name);
+    parents.push({ version: 1, controllers: mine, directory });
+  }
+  return new Cgroups(parents);
+}
+
+async function openUnified(hierarchy: Hierarchy, label: string): Promise<Cgroups | CgroupsMissing> {
+  const causes: string[] = [];
+  for (const home of new Set([hierarchy.own, hierarchy.mountPoint])) {
+    try {
+      const directory = join(home, `sallyport-${label}`);
+      await mkdir(directory, { recursive: true });
+      const enable = controllers.map((name) => `+${name}`).join(' ');
+      // Refused with EBUSY while processes live in `home` itself, unless that is the root of the hierarchy.
+      await writeFile(join(home, 'cgroup.subtree_control'), enable);
+      await writeFile(join(directory, 'cgroup.subtree_control'), enable);
+      return new Cgroups([{ version: 2, controllers, directory }]);
+    } catch (error) {
+      causes.push(`${home}: ${error instanceof Error ? error.message : String(error)}`);
+      await rmdir(join(home, `sallyport-${label}`)).catch(() => undefined);
+    }
+  }
+  return { cause: `cannot delegate memory, pids and cpu (${causes.join('; ')})`, remedy };
+}
+
+/** Processes in any of these groups. */
+export async function membersOf(directories: readonly string[]): Promise<number[]> {
+  const texts = await Promise.all(directories.map((directory) => readIfThere(join(directory, 'cgroup.procs'))));
+  return [...new Set(texts.flatMap((text) => (text ?? '').split('\n').filter(Boolean).map(Number)))];
+}
+
+/** How often the kernel killed a process of the group for memory. */
+export async function oomKills(directories: readonly string[]): Promise<number> {
+  let kills = 0;
+  for (const directory of directories) {
+    const text =
+      (await readIfThere(join(directory, 'memory.events'))) ??
+      (await readIfThere(join(directory, 'memory.oom_control')));
+    kills += Number(/^oom_kill (\d+)$/m.exec(text ?? '')?.[1] ?? 0);
+  }
+  return kills;
+}
+
+/** Removes empty groups; throws EBUSY while somebody is in one. */
+export async function removeGroups(directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    await rmdir(directory).catch((error: unknown) => {
+      if (!isGone(error)) throw error;
+    });
+  }
+}
