@@ -46,6 +46,7 @@ export function parseEvent(entry: Uint8Array): Event | undefined {
 const slug = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
 const word = /^[A-Za-z0-9_.:-]{0,80}$/u;
 const id = /^[A-Za-z0-9_-]{8,64}$/u;
+const reference = /^[A-Za-z0-9_-]{1,64}$/u;
 const name = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/u;
 const digest = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u;
 const instant =
@@ -67,13 +68,13 @@ const fieldRules: readonly (readonly [field: string, holds: (event: Event) => bo
   ['kind', (event) => kinds.has(event.kind)],
   ['subject', (event) => isShort(event.subject, 128)],
   ['actors', (event) => event.actors.length <= 8 && event.actors.every((actor) => isShort(actor, 128))],
-  ['run', (event) => optional(event.run, id)],
-  ['dispatch', (event) => optional(event.dispatch, id)],
+  ['run', (event) => optional(event.run, reference)],
+  ['dispatch', (event) => optional(event.dispatch, reference)],
   ['resource', (event) => isShort(event.resource, 512)],
   ['outcome', (event) => outcomes.has(event.outcome)],
   ['reason', (event) => word.test(event.reason)],
-  ['decision', (event) => optional(event.decision, id)],
-  ['intent', (event) => optional(event.intent, id)],
+  ['decision', (event) => optional(event.decision, reference)],
+  ['intent', (event) => optional(event.intent, reference)],
   ['hashes', (event) => fits(event.hashes, (value) => digest.test(value))],
   ['facts', (event) => fits(event.facts, (value) => isShort(value, 256))],
 ];
