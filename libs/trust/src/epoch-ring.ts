@@ -42,7 +42,13 @@ const sweepEvery = 256;
 export class EpochRing {
   readonly #source: (afterVersion: bigint) => Promise<EpochPage>;
   readonly #clock: Clock;
-  readonly #issuedBefore = new Map<string, number>();
+  readonly #issuedBefore: Readonly<Record<EpochKind, Map<string, number>>> = {
+    run: new Map(),
+    subject: new Map(),
+    org: new Map(),
+    key: new Map(),
+    kid: new Map(),
+  };
   #version = 0n;
   #heardAt = Number.NEGATIVE_INFINITY;
   #writes = 0;
@@ -66,9 +72,8 @@ export class EpochRing {
    * having heard from identity.
    */
   take(epoch: EpochRecord): void {
-    const key = `${epoch.kind}/${epoch.id}`;
-    const before = this.#issuedBefore.get(key) ?? 0;
-    if (epoch.issuedBefore > before) this.#issuedBefore.set(key, epoch.issuedBefore);
+    const raised = this.#issuedBefore[epoch.kind];
+    if (epoch.issuedBefore > (raised.get(epoch.id) ?? 0)) raised.set(epoch.id, epoch.issuedBefore);
     this.#writes += 1;
     if (this.#writes % sweepEvery === 0) this.#sweep();
   }
@@ -78,17 +83,19 @@ export class EpochRing {
     if (this.#clock.monotonic() - this.#heardAt > staleAfterMs) throw revocationStale();
     const issuedAt = token.issuedAtSeconds * 1_000;
     for (const [kind, id] of token.subjects) {
-      const issuedBefore = this.#issuedBefore.get(`${kind}/${id}`);
+      const issuedBefore = this.#issuedBefore[kind].get(id);
       if (issuedBefore !== undefined && issuedAt < issuedBefore) throw tokenFault('token.revoked');
     }
   }
 
   get size(): number {
-    return this.#issuedBefore.size;
+    return Object.values(this.#issuedBefore).reduce((sum, raised) => sum + raised.size, 0);
   }
 
   #sweep(): void {
     const horizon = this.#clock.now() - epochHorizonMs;
-    for (const [key, issuedBefore] of this.#issuedBefore) if (issuedBefore < horizon) this.#issuedBefore.delete(key);
+    for (const raised of Object.values(this.#issuedBefore)) {
+      for (const [id, issuedBefore] of raised) if (issuedBefore < horizon) raised.delete(id);
+    }
   }
 }

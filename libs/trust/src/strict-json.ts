@@ -49,6 +49,8 @@ export function parseStrictJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
   const text = bytes.toString('utf8');
   const value: unknown = JSON.parse(text);
-  refuseAmbiguity(text);
+  // Text that is its own serialisation repeats no member, and without a backslash it hides none: the usual case, at a third of the cost.
+  const plain = !text.includes('\\') && !text.includes('"__proto__"') && JSON.stringify(value) === text;
+  if (!plain) refuseAmbiguity(text);
   return value;
 }

@@ -154,11 +154,11 @@ export class Verifier implements TokenGate {
 
   #checkLifetime(payload: JsonObject, tokenClass: TokenClass): void {
     const { iat, exp, nbf } = payload as { iat?: unknown; exp?: unknown; nbf?: unknown };
-    const refused = tokenFault('token.lifetime');
-    if (!isSeconds(iat) || !isSeconds(exp) || !(nbf === undefined || isSeconds(nbf))) throw refused;
-    if (exp <= iat || exp - iat > tokenClassTable[tokenClass].lifetimeSeconds) throw refused;
+    if (!isSeconds(iat) || !isSeconds(exp) || !(nbf === undefined || isSeconds(nbf)))
+      throw tokenFault('token.lifetime');
+    if (exp <= iat || exp - iat > tokenClassTable[tokenClass].lifetimeSeconds) throw tokenFault('token.lifetime');
     const latest = this.#options.clock.now() / 1_000 + clockSkewSeconds;
-    if (iat > latest || (nbf ?? 0) > latest || this.#expired(exp)) throw refused;
+    if (iat > latest || (nbf ?? 0) > latest || this.#expired(exp)) throw tokenFault('token.lifetime');
   }
 
   #expired(exp: number): boolean {
