@@ -1,0 +1,64 @@
+/** The supervisor of one sandbox. Exits with 0 when the work succeeded, 1 in every other case. */
+
+import { config } from './config.ts';
+import { serveDnsOverUdp } from './net/dns-server.ts';
+import { Listeners } from './net/listeners.ts';
+import { Names } from './net/names.ts';
+import { answeredPorts, dnsPort } from './net/ports.ts';
+import { Resolver } from './net/resolver.ts';
+import { ExecRunner } from './runners/exec.ts';
+import { NativeRunner } from './runners/native/native-runner.ts';
+import type { Running } from './runners/runner.ts';
+import { supervise, taskFile } from './supervisor.ts';
+import { Emitter } from './tether/emitter.ts';
+import { Tether } from './tether/tether.ts';
+import { openTunnel } from './tether/tunnel.ts';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const tether = new Tether(config.tether);
+const open = (host: string, port: number) => openTunnel(config.tether, host, port);
+const runners = [
+  new ExecRunner(config.childEnv, taskFile(config.home)),
+  new NativeRunner({ open, env: config.childEnv }),
+];
+
+async function answerNetwork(): Promise<void> {
+  const names = new Names();
+  const resolver = new Resolver((name, type) => tether.resolve(name, type), names);
+  const listeners = new Listeners(open, names, resolver);
+  const [unavailable] = await Promise.all([
+    listeners.listen([...answeredPorts, dnsPort]),
+    serveDnsOverUdp(resolver, dnsPort).catch((error: unknown) => say(`agent: no name service: ${String(error)}`)),
+  ]);
+  if (unavailable.length > 0) {
+    say(`agent: ports not answered: ${unavailable.map(({ port, code }) => `${port} (${code})`).join(', ')}`);
+  }
+}
+
+async function main(): Promise<number> {
+  if (process.argv.includes('--probe')) {
+    const probes = await Promise.all(runners.map((runner) => runner.probe()));
+    process.stdout.write(`${JSON.stringify({ version: config.version, probes })}\n`);
+    return 0;
+  }
+  let running: Running | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => running?.stop());
+  const emitter = new Emitter((first, events) => tether.emit(first, events));
+  const { home, version } = config;
+  const succeeded = await supervise(
+    { tether, emitter, runners, version, home, network: answerNetwork() },
+    (started) => {
+      running = started;
+    },
+  );
+  return succeeded ? 0 : 1;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    say(`agent: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,91 @@
+/** Runs any command as the agent; its output is the run's output, byte for byte. */
+
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import type { Stream } from '../event.ts';
+import type { Work } from '../work.ts';
+import { type Exit, ProcessGroup } from './process-group.ts';
+import type { Emit, Outcome, Probe, Runner, Running } from './runner.ts';
+
+/** Bytes in one output event. */
+const eventBytes = 64 * 1024;
+
+async function pour(from: Readable, stream: Stream, emit: Emit): Promise<void> {
+  try {
+    for await (const chunk of from as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; at += eventBytes) {
+        await emit({ output: { stream, data: chunk.toString('base64', at, at + eventBytes) } });
+      }
+    }
+  } catch (error) {
+    // A pipe that is destroyed with its process group ends early; a failing emit is the supervisor's to see.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+  }
+}
+
+/** Shell convention: 128 and the signal's number, 127 for a command that is not there, 126 for one that cannot be run. */
+export function exitCodeOf(exit: Exit): number {
+  switch (exit.kind) {
+    case 'exited':
+      return exit.code;
+    case 'signalled':
+      return 128 + (constants.signals[exit.signal] ?? 0);
+    case 'failed':
+      return exit.error === 'ENOENT' ? 127 : 126;
+  }
+}
+
+export function execOutcome(exit: Exit, stopped: boolean): Outcome {
+  const exitCode = exitCodeOf(exit);
+  if (stopped) return { verdict: 'VERDICT_CANCELLED', reply: '', exitCode };
+  if (exit.kind === 'failed') return { verdict: 'VERDICT_RUNNER_ERROR', reply: '', exitCode };
+  return { verdict: exitCode === 0 ? 'VERDICT_SUCCEEDED' : 'VERDICT_FAILED', reply: '', exitCode };
+}
+
+export class ExecRunner implements Runner {
+  readonly name = 'exec';
+  private readonly env: Readonly<Record<string, string>>;
+  private readonly taskFile: string;
+
+  constructor(env: Readonly<Record<string, string>>, taskFile: string) {
+    this.env = env;
+    this.taskFile = taskFile;
+  }
+
+  probe(): Promise<Probe> {
+    return Promise.resolve({ runner: this.name, version: '1', features: ['stop', 'binary-output'], missing: [] });
+  }
+
+  start(work: Work, emit: Emit): Running {
+    const env = {
+      ...this.env,
+      ...(work.start.inline !== undefined && { SALLY_TASK_FILE: this.taskFile }),
+      ...(work.modelUrl !== '' && { SALLY_MODEL_URL: work.modelUrl, SALLY_MODEL: work.model }),
+    };
+    const group = new ProcessGroup({ argv: work.argv, directory: work.directory, env });
+    let stopped = false;
+    return {
+      ended: this.follow(group, work.argv[0] ?? '', emit, () => stopped),
+      stop: () => {
+        stopped = true;
+        group.stop();
+      },
+    };
+  }
+
+  private async follow(group: ProcessGroup, program: string, emit: Emit, stopped: () => boolean): Promise<Outcome> {
+    const poured = Promise.all([
+      pour(group.stdout, 'STREAM_STDOUT', emit),
+      pour(group.stderr, 'STREAM_STDERR', emit),
+    ]).catch(() => group.kill());
+    const exit = await group.ended;
+    await poured;
+    if (exit.kind === 'failed') {
+      const message = `${program === '' ? 'an empty command' : program} could not be started: ${exit.error}`;
+      await emit({ error: { reason: exit.error === 'ENOENT' ? 'exec.not_found' : 'exec.not_started', message } }).catch(
+        () => undefined,
+      );
+    }
+    return execOutcome(exit, stopped());
+  }
+}
