@@ -1,10 +1,10 @@
 /** Stands for identity: records launches and mints tokens that name what they are for. */
 
-import { canonicalHash } from '@sallyport/core/canonical';
 import { toJson } from '@bufbuild/protobuf';
+import type { Bus } from '@sallyport/bus/connection';
 import { IdentityService } from '@sallyport/contracts/identity/v1/identity';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
-import type { Bus } from '@sallyport/bus/connection';
+import { canonicalHash } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
 import { fakePeer } from './fake-peer.ts';
 
@@ -41,7 +41,8 @@ export class FakeIdentity {
         if (unit === undefined || this.launches.get(unit.run) !== hashOf({ ...unit, dispatch: '' })) {
           throw new Fault('permission_denied', 'identity.launch_unknown', 'no such launch');
         }
-        if ((this.epochs.get(unit.dispatch) ?? 0) >= Number(epoch)) throw new Fault('failed_precondition', 'identity.epoch', 'epoch is used');
+        if ((this.epochs.get(unit.dispatch) ?? 0) >= Number(epoch))
+          throw new Fault('failed_precondition', 'identity.epoch', 'epoch is used');
         this.epochs.set(unit.dispatch, Number(epoch));
         const intent: FakeIntent = { dispatch: unit.dispatch, edge, epoch: Number(epoch), hash: hashOf(unit) };
         return { token: JSON.stringify(intent) };

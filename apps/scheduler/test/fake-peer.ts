@@ -1,6 +1,13 @@
 /** Answers a contract on the test bus as another service would: same subjects, same fault encoding. */
 
-import { create, type DescMessage, type DescService, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import type { Bus } from '@sallyport/bus/connection';
 import type { Handlers } from '@sallyport/bus/handlers';
 import { parseRpcSubject, rpcListen } from '@sallyport/bus/subject';
@@ -11,7 +18,11 @@ import type { Call } from '@sallyport/core/gate';
 type Handler = (request: unknown, call: Call) => Promise<MessageInitShape<DescMessage>>;
 
 /** A method that is left out answers `unavailable`. */
-export async function fakePeer<S extends DescService>(bus: Bus, service: S, handlers: Partial<Handlers<S>>): Promise<void> {
+export async function fakePeer<S extends DescService>(
+  bus: Bus,
+  service: S,
+  handlers: Partial<Handlers<S>>,
+): Promise<void> {
   const byName = handlers as Readonly<Record<string, Handler | undefined>>;
   bus.nats.subscribe(rpcListen(bus.caller), {
     callback: (error, message) => {
@@ -24,7 +35,10 @@ export async function fakePeer<S extends DescService>(bus: Bus, service: S, hand
           throw new Fault('unavailable', 'fake.absent', `${message.subject} is not answered here`);
         }
         const call = { caller: target.caller, token: message.headers?.get(header.token) } as unknown as Call;
-        return toBinary(method.output, create(method.output, await handler(fromBinary(method.input, message.data), call)));
+        return toBinary(
+          method.output,
+          create(method.output, await handler(fromBinary(method.input, message.data), call)),
+        );
       };
       answer().then(
         (body) => message.respond(body),

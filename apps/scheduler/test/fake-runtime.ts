@@ -1,17 +1,22 @@
 /** Stands for an edge: journals workloads, answers for them, and reports what a test lets happen. */
 
-import { toJson } from '@bufbuild/protobuf';
+import { create, toJson } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { busClient } from '@sallyport/bus/client';
 import type { Bus } from '@sallyport/bus/connection';
 import type { BusClient } from '@sallyport/bus/handlers';
-import { RuntimeService, StopReason, type Workload, WorkloadSchema, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
+import {
+  RuntimeService,
+  StopReason,
+  type Workload,
+  WorkloadSchema,
+  WorkloadState,
+} from '@sallyport/contracts/runtime/v1/runtime';
 import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { canonicalHash } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
-import { create } from '@bufbuild/protobuf';
 import type { FakeIntent } from './fake-identity.ts';
 import { fakePeer } from './fake-peer.ts';
 
@@ -65,7 +70,12 @@ export class FakeRuntime {
 
   /** Registers and heartbeats from then on. */
   async register(capacity = 64): Promise<void> {
-    await this.scheduler.registerEdge({ edge: this.edge, runners: ['native', 'exec'], profiles: ['default', 'small'], capacity });
+    await this.scheduler.registerEdge({
+      edge: this.edge,
+      runners: ['native', 'exec'],
+      profiles: ['default', 'small'],
+      capacity,
+    });
     this.#beat ??= setInterval(() => void this.heartbeat().catch(() => undefined), 300);
   }
 
@@ -76,10 +86,18 @@ export class FakeRuntime {
 
   heartbeat(): Promise<unknown> {
     const live = [...this.workloads.values()].filter((workload) => workload.state < WorkloadState.STOPPED);
-    return this.scheduler.heartbeatEdge({ edge: this.edge, held: live.map((workload) => ({ dispatch: workload.id, epoch: workload.epoch })) });
+    return this.scheduler.heartbeatEdge({
+      edge: this.edge,
+      held: live.map((workload) => ({ dispatch: workload.id, epoch: workload.epoch })),
+    });
   }
 
-  async report(id: string, state: WorkloadState, change: Partial<Workload> = {}, closing: { verdict?: Verdict; reply?: string; commit?: string } = {}): Promise<void> {
+  async report(
+    id: string,
+    state: WorkloadState,
+    change: Partial<Workload> = {},
+    closing: { verdict?: Verdict; reply?: string; commit?: string } = {},
+  ): Promise<void> {
     const before = this.workloads.get(id);
     if (before === undefined) throw notFound(id);
     const workload = { ...before, ...change, state };
@@ -89,26 +107,47 @@ export class FakeRuntime {
     await this.scheduler.reportWorkload({
       edge: this.edge,
       event: { id: `evt_${id}_${seq}`, seq: BigInt(seq), at: timestampFromMs(Date.now()), workload },
-      ...(closing.verdict === undefined ? {} : { result: { verdict: closing.verdict, reply: closing.reply ?? '', exitCode: 0 } }),
-      commits: closing.commit === undefined ? [] : [{ workspace: 'demo', commit: closing.commit, files: 1, refused: {} }],
+      ...(closing.verdict === undefined
+        ? {}
+        : { result: { verdict: closing.verdict, reply: closing.reply ?? '', exitCode: 0 } }),
+      commits:
+        closing.commit === undefined ? [] : [{ workspace: 'demo', commit: closing.commit, files: 1, refused: {} }],
     });
   }
 
-  end(id: string, stopReason: StopReason, closing: { verdict?: Verdict; reply?: string; commit?: string; exitCode?: number } = {}): Promise<void> {
-    return this.report(id, WorkloadState.STOPPED, { stopReason, ...(closing.exitCode === undefined ? {} : { exitCode: closing.exitCode }) }, closing);
+  end(
+    id: string,
+    stopReason: StopReason,
+    closing: { verdict?: Verdict; reply?: string; commit?: string; exitCode?: number } = {},
+  ): Promise<void> {
+    return this.report(
+      id,
+      WorkloadState.STOPPED,
+      { stopReason, ...(closing.exitCode === undefined ? {} : { exitCode: closing.exitCode }) },
+      closing,
+    );
   }
 
   /** Starting, running, completed. */
   async runThrough(id: string): Promise<void> {
     await this.report(id, WorkloadState.STARTING);
     await this.report(id, WorkloadState.RUNNING);
-    await this.end(id, StopReason.COMPLETED, { verdict: Verdict.SUCCEEDED, reply: 'done', commit: 'c'.repeat(40), exitCode: 0 });
+    await this.end(id, StopReason.COMPLETED, {
+      verdict: Verdict.SUCCEEDED,
+      reply: 'done',
+      commit: 'c'.repeat(40),
+      exitCode: 0,
+    });
   }
 
   #take(unit: Unit, intent: FakeIntent): Workload {
     const live = this.workloads.get(unit.dispatch);
     if (live !== undefined) return live;
-    if (intent.dispatch !== unit.dispatch || intent.edge !== this.edge || intent.hash !== canonicalHash(toJson(UnitSchema, unit))) {
+    if (
+      intent.dispatch !== unit.dispatch ||
+      intent.edge !== this.edge ||
+      intent.hash !== canonicalHash(toJson(UnitSchema, unit))
+    ) {
       throw new Fault('permission_denied', 'runtime.intent_mismatch', 'the intent is for something else');
     }
     const workload = create(WorkloadSchema, {

@@ -18,7 +18,10 @@ beforeAll(async () => {
 afterAll(() => w.close());
 
 const start = async (text = 'write the report') => {
-  const { run } = await w.api.createRun({ role: 'writer', start: aTask(text), mounts: [{ workspace: 'demo', mode: MountMode.RW }] }, await w.as());
+  const { run } = await w.api.createRun(
+    { role: 'writer', start: aTask(text), mounts: [{ workspace: 'demo', mode: MountMode.RW }] },
+    await w.as(),
+  );
   if (run === undefined) throw new Error('no run');
   return run;
 };
@@ -27,13 +30,33 @@ describe('a run', () => {
   test('goes from accepted to completed with what the agent said and committed', async () => {
     w.runtime.onStart = (id) => w.runtime.runThrough(id);
     const accepted = await start();
-    expect(accepted).toMatchObject({ state: RunState.QUEUED, taskState: TaskState.SUBMITTED, org: 'acme', environment: 'main', subject: 'usr_test', runner: 'native' });
+    expect(accepted).toMatchObject({
+      state: RunState.QUEUED,
+      taskState: TaskState.SUBMITTED,
+      org: 'acme',
+      environment: 'main',
+      subject: 'usr_test',
+      runner: 'native',
+    });
     const run = await untilRun(w, accepted.id, inState(RunState.COMPLETED));
-    expect(run).toMatchObject({ taskState: TaskState.COMPLETED, reason: 'completed', verdict: Verdict.SUCCEEDED, exitCode: 0, reply: 'done', epoch: 1n });
+    expect(run).toMatchObject({
+      taskState: TaskState.COMPLETED,
+      reason: 'completed',
+      verdict: Verdict.SUCCEEDED,
+      exitCode: 0,
+      reply: 'done',
+      epoch: 1n,
+    });
     expect(run.commits.map((commit) => commit.commit)).toEqual(['c'.repeat(40)]);
     expect(run.endedAt).toBeDefined();
     const unit = w.runtime.units.get(run.dispatch);
-    expect(unit).toMatchObject({ run: run.id, task: run.task, role: 'writer', profile: 'default', identity: { org: 'acme', subject: 'usr_test' } });
+    expect(unit).toMatchObject({
+      run: run.id,
+      task: run.task,
+      role: 'writer',
+      profile: 'default',
+      identity: { org: 'acme', subject: 'usr_test' },
+    });
     expect(unit?.mounts.map((mount) => mount.workspace)).toEqual(['company', 'demo']);
   });
 
@@ -61,13 +84,48 @@ describe('a run', () => {
 
   const ends: readonly [string, StopReason, Verdict | undefined, RunState, TaskState, string][] = [
     ['its workload runs out of memory', StopReason.OOM, undefined, RunState.FAILED, TaskState.FAILED, 'oom'],
-    ['its workload idles too long', StopReason.IDLE_TIMEOUT, undefined, RunState.FAILED, TaskState.FAILED, 'idle_timeout'],
-    ['its workload lives too long', StopReason.MAX_LIFETIME, undefined, RunState.FAILED, TaskState.FAILED, 'max_lifetime'],
+    [
+      'its workload idles too long',
+      StopReason.IDLE_TIMEOUT,
+      undefined,
+      RunState.FAILED,
+      TaskState.FAILED,
+      'idle_timeout',
+    ],
+    [
+      'its workload lives too long',
+      StopReason.MAX_LIFETIME,
+      undefined,
+      RunState.FAILED,
+      TaskState.FAILED,
+      'max_lifetime',
+    ],
     ['its workload is lost', StopReason.LOST, undefined, RunState.FAILED, TaskState.FAILED, 'lost'],
     ['its command fails', StopReason.FAILED, undefined, RunState.FAILED, TaskState.FAILED, 'exit_nonzero'],
-    ['the agent says it failed', StopReason.COMPLETED, Verdict.FAILED, RunState.FAILED, TaskState.FAILED, 'agent_failed'],
-    ['the agent says it is blocked', StopReason.COMPLETED, Verdict.BLOCKED, RunState.FAILED, TaskState.FAILED, 'agent_blocked'],
-    ['the agent claims success and its process failed', StopReason.FAILED, Verdict.SUCCEEDED, RunState.FAILED, TaskState.FAILED, 'exit_nonzero'],
+    [
+      'the agent says it failed',
+      StopReason.COMPLETED,
+      Verdict.FAILED,
+      RunState.FAILED,
+      TaskState.FAILED,
+      'agent_failed',
+    ],
+    [
+      'the agent says it is blocked',
+      StopReason.COMPLETED,
+      Verdict.BLOCKED,
+      RunState.FAILED,
+      TaskState.FAILED,
+      'agent_blocked',
+    ],
+    [
+      'the agent claims success and its process failed',
+      StopReason.FAILED,
+      Verdict.SUCCEEDED,
+      RunState.FAILED,
+      TaskState.FAILED,
+      'exit_nonzero',
+    ],
     ['someone stops the workload', StopReason.STOPPED, undefined, RunState.CANCELLED, TaskState.CANCELLED, 'cancelled'],
   ];
   test.each(ends)('ends with a reason when %s', async (_when, stopReason, verdict, state, taskState, reason) => {
@@ -84,7 +142,10 @@ describe('a run', () => {
   test('whose sandbox cannot start ends as a failed delivery', async () => {
     w.runtime.onStart = (id) => w.runtime.end(id, StopReason.START_FAILED);
     const { id } = await start();
-    expect(await untilRun(w, id, inState(RunState.FAILED))).toMatchObject({ reason: 'start_failed', taskState: TaskState.DELIVERY_FAILED });
+    expect(await untilRun(w, id, inState(RunState.FAILED))).toMatchObject({
+      reason: 'start_failed',
+      taskState: TaskState.DELIVERY_FAILED,
+    });
   });
 
   test('fails with identity’s reason when no intent is minted for good', async () => {
@@ -92,7 +153,11 @@ describe('a run', () => {
     const { id } = await start();
     const run = await untilRun(w, id, (each) => each.endedAt !== undefined);
     w.identity.refuseMint = undefined;
-    expect(run).toMatchObject({ state: RunState.FAILED, reason: 'identity.principal_disabled', taskState: TaskState.DELIVERY_FAILED });
+    expect(run).toMatchObject({
+      state: RunState.FAILED,
+      reason: 'identity.principal_disabled',
+      taskState: TaskState.DELIVERY_FAILED,
+    });
   });
 
   test('waits under a new epoch when the edge has no room, and then runs', async () => {
@@ -137,18 +202,39 @@ describe('reports', () => {
       event: {
         id: 'evt_x',
         seq: change.seq ?? 99n,
-        workload: { ...workload, state: WorkloadState.STOPPED, stopReason: StopReason.OOM, epoch: change.epoch ?? workload.epoch, org: change.org ?? workload.org },
+        workload: {
+          ...workload,
+          state: WorkloadState.STOPPED,
+          stopReason: StopReason.OOM,
+          epoch: change.epoch ?? workload.epoch,
+          org: change.org ?? workload.org,
+        },
       },
     });
   };
 
   test('are refused under another epoch, from another edge and for another org, and change nothing', async () => {
     const { id, dispatch } = await running();
-    await expect(reportAs(dispatch, { epoch: 0n })).rejects.toMatchObject({ code: 'failed_precondition', reason: 'scheduler.stale_epoch' });
-    await expect(reportAs(dispatch, { epoch: 2n })).rejects.toMatchObject({ code: 'failed_precondition', reason: 'scheduler.stale_epoch' });
-    await expect(reportAs(dispatch, { edge: 'other' })).rejects.toMatchObject({ code: 'permission_denied', reason: 'scheduler.foreign_edge' });
-    await expect(reportAs(dispatch, { org: 'globex' })).rejects.toMatchObject({ code: 'not_found', reason: 'scheduler.dispatch_not_found' });
-    await expect(reportAs(dispatch, { org: '*' })).rejects.toMatchObject({ code: 'invalid_argument', reason: 'scheduler.report_invalid' });
+    await expect(reportAs(dispatch, { epoch: 0n })).rejects.toMatchObject({
+      code: 'failed_precondition',
+      reason: 'scheduler.stale_epoch',
+    });
+    await expect(reportAs(dispatch, { epoch: 2n })).rejects.toMatchObject({
+      code: 'failed_precondition',
+      reason: 'scheduler.stale_epoch',
+    });
+    await expect(reportAs(dispatch, { edge: 'other' })).rejects.toMatchObject({
+      code: 'permission_denied',
+      reason: 'scheduler.foreign_edge',
+    });
+    await expect(reportAs(dispatch, { org: 'globex' })).rejects.toMatchObject({
+      code: 'not_found',
+      reason: 'scheduler.dispatch_not_found',
+    });
+    await expect(reportAs(dispatch, { org: '*' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      reason: 'scheduler.report_invalid',
+    });
     expect((await w.api.getRun({ id }, await w.as())).run?.state).toBe(RunState.RUNNING);
     await w.runtime.end(dispatch, StopReason.COMPLETED);
   });
@@ -174,7 +260,9 @@ describe('reports', () => {
       [dispatch, 7n],
       ['dsp_unknown', 1n],
     ]);
-    await expect(w.runtime.scheduler.heartbeatEdge({ edge: 'nobody', held: [] })).rejects.toMatchObject({ reason: 'scheduler.edge_unknown' });
+    await expect(w.runtime.scheduler.heartbeatEdge({ edge: 'nobody', held: [] })).rejects.toMatchObject({
+      reason: 'scheduler.edge_unknown',
+    });
     await w.runtime.end(dispatch, StopReason.COMPLETED);
   });
 });
@@ -187,7 +275,10 @@ describe('cancelling', () => {
     const { run } = await w.api.cancelRun({ id, why: 'not needed' }, await w.as());
     w.runtime.refuse = undefined;
     expect(run).toMatchObject({ id, reason: 'cancelled' });
-    expect(await untilRun(w, id, inState(RunState.CANCELLED))).toMatchObject({ taskState: TaskState.CANCELLED, message: 'not needed' });
+    expect(await untilRun(w, id, inState(RunState.CANCELLED))).toMatchObject({
+      taskState: TaskState.CANCELLED,
+      message: 'not needed',
+    });
   });
 
   test('stops a running one and ends it when the workload is gone; twice is not an error', async () => {
@@ -197,9 +288,15 @@ describe('cancelling', () => {
     };
     const { id } = await start();
     await untilRun(w, id, inState(RunState.RUNNING));
-    const [first, second] = await Promise.all([w.api.cancelRun({ id, why: 'enough' }, await w.as()), w.api.cancelRun({ id }, await w.as())]);
+    const [first, second] = await Promise.all([
+      w.api.cancelRun({ id, why: 'enough' }, await w.as()),
+      w.api.cancelRun({ id }, await w.as()),
+    ]);
     expect([first.run?.id, second.run?.id]).toEqual([id, id]);
-    expect(await untilRun(w, id, inState(RunState.CANCELLED))).toMatchObject({ reason: 'cancelled', verdict: Verdict.CANCELLED });
+    expect(await untilRun(w, id, inState(RunState.CANCELLED))).toMatchObject({
+      reason: 'cancelled',
+      verdict: Verdict.CANCELLED,
+    });
   });
 
   test('refuses an ended run, with its state and what would be allowed', async () => {
@@ -215,8 +312,12 @@ describe('cancelling', () => {
 });
 
 test('a refused request leaves one audit event with its reason', async () => {
-  await expect(w.api.createRun({ role: 'nobody', start: aTask() }, await w.as({ sub: 'usr_refused' }))).rejects.toMatchObject({ reason: 'scheduler.role_not_found' });
+  await expect(
+    w.api.createRun({ role: 'nobody', start: aTask() }, await w.as({ sub: 'usr_refused' })),
+  ).rejects.toMatchObject({ reason: 'scheduler.role_not_found' });
   const refusals = () => w.audited.filter((event) => event.subject === 'usr_refused');
   await until(() => refusals().length > 0);
-  expect(refusals().map((event) => [event.kind, event.outcome, event.reason])).toEqual([['run.refused', Outcome.DENY, 'scheduler.role_not_found']]);
+  expect(refusals().map((event) => [event.kind, event.outcome, event.reason])).toEqual([
+    ['run.refused', Outcome.DENY, 'scheduler.role_not_found'],
+  ]);
 });

@@ -77,7 +77,9 @@ export async function surroundings(): Promise<Omit<World, 'close'> & { close(): 
 }
 
 /** All of it, with the scheduler in this process. */
-export async function world(bounds: Readonly<Record<string, string>> = quick): Promise<World & { hosted: HostedService }> {
+export async function world(
+  bounds: Readonly<Record<string, string>> = quick,
+): Promise<World & { hosted: HostedService }> {
   const around = await surroundings();
   const hosted = await hostService({
     name: 'scheduler',
@@ -98,14 +100,30 @@ export async function world(bounds: Readonly<Record<string, string>> = quick): P
   };
 }
 
-export const aProvider = { name: 'scripted', dialect: Dialect.ANTHROPIC_MESSAGES, baseUrl: 'http://127.0.0.1:9/v1', model: 'm' };
+export const aProvider = {
+  name: 'scripted',
+  dialect: Dialect.ANTHROPIC_MESSAGES,
+  baseUrl: 'http://127.0.0.1:9/v1',
+  model: 'm',
+};
 
-export const aRole = { name: 'writer', runner: 'native', provider: aProvider, tools: ['bash'], mounts: [{ workspace: 'company', mode: MountMode.RO }] };
+export const aRole = {
+  name: 'writer',
+  runner: 'native',
+  provider: aProvider,
+  tools: ['bash'],
+  mounts: [{ workspace: 'company', mode: MountMode.RO }],
+};
 
 export const aTask = (text = 'write the report') => ({ start: { case: 'inline' as const, value: text } });
 
 /** The run once it is in a state; polls, since the states are reached by other processes' doing. */
-export async function untilRun(given: Pick<World, 'api' | 'as'>, id: string, wanted: (run: Run) => boolean, withinMs = 15_000): Promise<Run> {
+export async function untilRun(
+  given: Pick<World, 'api' | 'as'>,
+  id: string,
+  wanted: (run: Run) => boolean,
+  withinMs = 15_000,
+): Promise<Run> {
   const options = await given.as();
   const deadline = Date.now() + withinMs;
   for (;;) {

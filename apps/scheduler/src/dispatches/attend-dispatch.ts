@@ -18,7 +18,7 @@ import { cancellation, failure, type Outcome, outcomeOf } from './outcome.ts';
 const messages: Readonly<Record<string, string>> = {
   queue_timeout: 'no edge with room for it was found in time; start an edge that offers its runner and profile',
   edge_lost: 'the edge that held it has been silent for too long; its work so far is on that machine',
-  superseded: 'an older attempt of it would not end on its edge',
+  superseded: 'an earlier offer of it was taken by its edge after it had been given up; it is not started twice',
   lost: 'the edge answers and no longer knows it; it vanished without an observed exit',
   max_lifetime: 'it did not end within its lifetime although it was told to',
 };

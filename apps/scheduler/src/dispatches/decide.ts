@@ -55,13 +55,14 @@ function decideQueued(dispatch: Dispatch, now: number): Step {
 
 function decideLeased(dispatch: Dispatch, now: number, sight: Sight, bounds: Bounds): Step {
   if (sight.see === 'unasked') return { step: dispatch.wish === 'stop' ? 'stop' : 'look' };
-  const mine = (sight.see === 'live' || sight.see === 'remains') && sight.epoch === dispatch.epoch;
-  if (mine) return save(start(dispatch, now, bounds));
-  if (sight.see === 'silence' || sight.see === 'live') {
-    const reason = sight.see === 'live' ? 'superseded' : 'edge_lost';
-    if (now >= dispatch.leaseUntil + bounds.lostMs) return failed(reason);
-    return save(wait(dispatch, now + bounds.lookMs, sight.see === 'live' ? 'leased' : 'edge_silent', now));
+  const trace = sight.see === 'live' || sight.see === 'remains';
+  if (trace && sight.epoch === dispatch.epoch) return save(start(dispatch, now, bounds));
+  if (sight.see === 'silence') {
+    if (now >= dispatch.leaseUntil + bounds.lostMs) return failed('edge_lost');
+    return save(wait(dispatch, now + bounds.lookMs, 'edge_silent', now));
   }
+  // An earlier offer was taken after all. Whatever it did, the task is not started again.
+  if (trace && dispatch.wish === 'run') return failed('superseded');
   // The edge has nothing under this lease. Until it runs out, the offer may still be on its way there.
   if (now < dispatch.leaseUntil) return save(wait(dispatch, dispatch.leaseUntil, dispatch.reason, now));
   return dispatch.wish === 'stop' ? cancelled : save(requeue(dispatch, 'offer_expired', now));

@@ -1,7 +1,9 @@
 /**
  * Offers a queued dispatch to an edge: a lease under a new epoch, an intent token for it, the call that starts it.
  *
- * The lease commits before the token exists, so whatever happens after it the epoch is known to be used.
+ * The lease commits before the token exists, so whatever happens after it the epoch is known to be used. Minting voids every earlier
+ * token, so a second offer looks at the edge between the two: what an earlier offer started before the mint is seen, and what it would
+ * start later gets no token. That holds whatever the clocks do.
  */
 
 import { Inject, Injectable } from '@nestjs/common';
@@ -61,15 +63,25 @@ export class OfferDispatch {
       await this.#notOffered(leased, Fault.from(error));
       return;
     }
+    if (leased.offers > 1 && !(await this.#untouched(leased))) return;
+    let taken: bigint | undefined;
     try {
-      await this.peers.runtime.createWorkload({ unit }, { token, timeoutMs: createMs });
+      const { workload } = await this.peers.runtime.createWorkload({ unit }, { token, timeoutMs: createMs });
+      taken = workload?.epoch;
     } catch (error) {
       await this.#notTaken(leased, Fault.from(error));
       return;
     }
+    // Another epoch means that the edge answered for an earlier offer; the row is due soon and its look tells.
+    if (taken !== epoch) return;
     await this.#within(leased, (db, current) =>
       this.dispatches.save(db, start(current, this.clock.now(), this.#bounds)),
     );
+  }
+
+  /** Whether the edge says that no earlier offer was taken. If not, the lease runs out and the next look decides. */
+  async #untouched(leased: Dispatch): Promise<boolean> {
+    return (await this.sight.look(leased)).sight.see === 'absence';
   }
 
   /** The dispatch under its new epoch, or undefined when no edge has room; then it waits with that reason. */
