@@ -47,6 +47,11 @@ export class TestIssuer {
     return new Verifier({ audience, keys, epochs, clock: this.#clock });
   }
 
+  /** RFC 7517 text of the public key of a class. */
+  publicJwk(tokenClass: TokenClass): string {
+    return this.#keys.get(tokenClass)?.publicJwk ?? '';
+  }
+
   /** Signs claims of a class. */
   async mint<C extends TokenClass>(tokenClass: C, claims: MintClaims<C>, lifetimeSeconds?: number): Promise<string> {
     const key = this.#keys.get(tokenClass);

@@ -1,0 +1,179 @@
+/** The started product under test: the real entrypoint in a process of its own, on a data folder and ports of its own. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Bus } from '@sallyport/bus/connection';
+import type { Caller } from '@sallyport/core/access';
+import { repository } from '../start/options.ts';
+import { Rest } from '../start/rest.ts';
+
+interface Ready {
+  readonly ready?: string;
+  readonly pids?: Readonly<Record<string, number>>;
+}
+
+export interface RunView {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly verdict?: string;
+  readonly exit_code?: number;
+  readonly reply: string;
+  readonly dispatch: string;
+  readonly commits: readonly { readonly workspace: string; readonly commit: string; readonly files: number; readonly refused?: Readonly<Record<string, string>> }[];
+}
+
+export interface EventView {
+  readonly type: string;
+  readonly seq?: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+const terminal: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'skipped']);
+const startMs = 60_000;
+
+/** A free port whose successor is free too. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await listenOnce(0);
+    if (port < 65_000 && (await listenOnce(port + 1).catch(() => 0)) > 0) return port;
+  }
+}
+
+function listenOnce(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+export class StartedStack {
+  readonly data: string;
+  readonly port: number;
+  readonly rest: Rest;
+  readonly #child: ChildProcess;
+  readonly #output: string[];
+  #pids: Readonly<Record<string, number>>;
+  readonly #open: Bus[] = [];
+
+  private constructor(data: string, port: number, child: ChildProcess, output: string[], pids: Readonly<Record<string, number>>) {
+    this.data = data;
+    this.port = port;
+    this.#child = child;
+    this.#output = output;
+    this.#pids = pids;
+    this.rest = new Rest(`http://127.0.0.1:${port}`, readFileSync(join(data, 'token'), 'utf8').trim());
+    child.on('message', (message: Ready) => {
+      if (message.pids !== undefined) this.#pids = message.pids;
+    });
+  }
+
+  /** Starts without the demo and waits until it is ready. */
+  static async start(options: { readonly data?: string; readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {}): Promise<StartedStack> {
+    const data = options.data ?? mkdtempSync(join(tmpdir(), 'sally-e2e-'));
+    const port = options.port ?? (await freePort());
+    const argv = [join(repository, 'tools/start/main.ts'), '--no-demo', '--data', data, '--port', String(port)];
+    const child = spawn(process.env['SALLY_TEST_NODE'] ?? process.execPath, argv, {
+      cwd: repository,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+    });
+    const output: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    const pids = await new Promise<Readonly<Record<string, number>>>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the stack did not become ready:\n${output.join('')}`)), startMs);
+      child.once('exit', (code) => reject(new Error(`the stack ended with ${code}:\n${output.join('')}`)));
+      child.on('message', (message: Ready) => {
+        if (message.ready === undefined) return;
+        clearTimeout(timer);
+        resolve(message.pids ?? {});
+      });
+    });
+    return new StartedStack(data, port, child, output, pids);
+  }
+
+  /** Everything the launcher printed. */
+  get output(): string {
+    return this.#output.join('');
+  }
+
+  get launcherPid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Process ids by name, as they are now. */
+  async pids(): Promise<Readonly<Record<string, number>>> {
+    const fresh = new Promise((resolve) => this.#child.once('message', resolve));
+    this.#child.send('pids');
+    await fresh;
+    return this.#pids;
+  }
+
+  /** Connects with the bus user of a service, as someone who stole its seed would. */
+  async bus(caller: Caller): Promise<Bus> {
+    const seed = readFileSync(join(this.data, 'secrets', `nats-${caller}.seed`), 'utf8').trim();
+    const [ports = ''] = readdirSync(join(this.data, 'nats')).filter((name) => name.endsWith('.ports'));
+    const { nats } = JSON.parse(readFileSync(join(this.data, 'nats', ports), 'utf8')) as { nats: readonly string[] };
+    const bus = await Bus.connect({ url: nats[0] ?? '', caller, seed });
+    this.#open.push(bus);
+    return bus;
+  }
+
+  /** Accepts a run; answers it at once. */
+  create(body: Readonly<Record<string, unknown>>): Promise<RunView> {
+    return this.rest.post<RunView>('/v1/runs', body);
+  }
+
+  /** A command in a sandbox. */
+  exec(argv: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<RunView> {
+    return this.create({ runner: 'exec', argv, task: argv.join(' '), ...more });
+  }
+
+  /** Waits for the end of a run. */
+  async ended(id: string, withinMs = 60_000): Promise<RunView> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const run = await this.rest.get<RunView>(`/v1/runs/${id}?wait=10s`);
+      if (terminal.has(run.state)) return run;
+      if (Date.now() > deadline) throw new Error(`run ${id} is still ${run.state} (${run.reason}) after ${withinMs} ms`);
+    }
+  }
+
+  /** Every event of a run's output. */
+  async events(id: string): Promise<readonly EventView[]> {
+    const all: EventView[] = [];
+    let path: string | undefined = `/v1/runs/${id}/events?limit=200`;
+    while (path !== undefined) {
+      const page: { items: readonly EventView[]; next_cursor?: string | null } = await this.rest.get(path);
+      all.push(...page.items);
+      path = page.next_cursor ? `/v1/runs/${id}/events?limit=200&cursor=${encodeURIComponent(page.next_cursor)}` : undefined;
+    }
+    return all;
+  }
+
+  /** What a run's processes wrote, both streams in order. */
+  async written(id: string): Promise<string> {
+    const events = await this.events(id);
+    return events.flatMap((event) => (event.type === 'output' ? [Buffer.from(String(event.data['data'] ?? ''), 'base64').toString()] : [])).join('');
+  }
+
+  /** Ends it as Ctrl-C does; answers the exit code and how long it took. */
+  async stop(remove = true): Promise<{ readonly code: number | null; readonly tookMs: number }> {
+    await Promise.all(this.#open.map((bus) => bus.close()));
+    const started = performance.now();
+    const code = await new Promise<number | null>((resolve) => {
+      this.#child.once('exit', (value) => resolve(value));
+      this.#child.kill('SIGINT');
+    });
+    if (remove) rmSync(this.data, { recursive: true, force: true });
+    return { code, tookMs: performance.now() - started };
+  }
+}
