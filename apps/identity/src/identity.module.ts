@@ -5,6 +5,7 @@ import { CreateApiKey } from './api-keys/create-api-key.ts';
 import { RevokeApiKey } from './api-keys/revoke-api-key.ts';
 import { EpochFeed } from './epochs/epoch-feed.ts';
 import { Revoke } from './epochs/revoke.ts';
+import { SweepEpochs } from './epochs/sweep-epochs.ts';
 import { ExchangeIntent } from './exchange/exchange-intent.ts';
 import { RenewDispatch } from './exchange/renew-dispatch.ts';
 import { AuthorizeLaunch } from './launches/authorize-launch.ts';
@@ -23,6 +24,7 @@ import { RotateKeys } from './signing/rotate-keys.ts';
   providers: [
     KeyKeeper,
     EpochFeed,
+    SweepEpochs,
     EnsureOrg,
     EnsurePrincipal,
     SetPrincipalDisabled,

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Bus } from '@sallyport/bus/connection';
+import { EpochKind } from '@sallyport/contracts/identity/v1/identity';
+import { systemClock } from '@sallyport/core/clock';
+import { busTrustSource, onEpochPush } from '@sallyport/service/trust-source';
+import { startTrust, type Trust } from '@sallyport/trust/start-trust';
+import { IdentityStory, type Seed } from './identity-story.ts';
+
+let story: IdentityStory;
+let seed: Seed;
+let bus: Bus;
+
+beforeAll(async () => {
+  story = await IdentityStory.begin();
+  seed = await story.seed();
+  bus = await story.bus.connect('workspace');
+});
+afterAll(() => story.end());
+
+/** A verifier as the workspace service runs it; without pushes when asked, so that only the poll is left. */
+async function aVerifier(pushes: boolean): Promise<Trust> {
+  const source = busTrustSource(bus);
+  return startTrust({
+    audience: 'workspace',
+    clock: systemClock,
+    fetchKeys: () => source.fetchKeys(),
+    fetchEpochs: (after) => source.fetchEpochs(after),
+    onEpochPush: pushes ? (listener) => onEpochPush(bus, listener) : () => () => undefined,
+  });
+}
+
+/** Milliseconds until a token is refused as revoked. */
+async function refusedAfter({ verifier }: Trust, token: string, tokenClass: 'session' | 'dispatch'): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    try {
+      await verifier.verify(token, tokenClass);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'unauthenticated', reason: 'token.revoked' });
+      return performance.now() - began;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe.each([
+  ['with pushes', true],
+  ['with polls alone', false],
+])('a revocation %s', (_how, pushes) => {
+  let trust: Trust;
+  beforeAll(async () => {
+    trust = await aVerifier(pushes);
+  });
+  afterAll(() => trust.stop());
+
+  test('of a key reaches a verifier within a second', async () => {
+    const doomed = await story.seed('acme', ['*'], 'doomed@example.org');
+    const api = await story.as('api');
+    const token = await story.session(doomed, 'workspace');
+    await trust.verifier.verify(token, 'session');
+    await api.revokeApiKey({ id: doomed.key }, { token: await story.session(seed, 'identity') });
+    expect(await refusedAfter(trust, token, 'session')).toBeLessThan(1_000);
+  });
+
+  test('of a run by its end reaches a verifier within a second', async () => {
+    const { token, unit } = await story.attested(seed);
+    const scheduler = await story.as('scheduler');
+    await trust.verifier.verify(token, 'dispatch');
+    await scheduler.endLaunch({ org: 'acme', run: unit.run });
+    expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+  });
+
+  test('of a principal, an org or a run by hand reaches a verifier within a second', async () => {
+    const api = await story.as('api');
+    for (const kind of [EpochKind.RUN, EpochKind.SUBJECT, EpochKind.ORG]) {
+      const org = `org-${kind}-${pushes}`;
+      const own = await story.seed(org, ['*'], `x${kind}${pushes}@example.org`);
+      const { token, unit } = await story.attested(own);
+      const other = await story.session(seed, 'workspace');
+      await trust.verifier.verify(token, 'dispatch');
+      const id = { [EpochKind.RUN]: unit.run, [EpochKind.SUBJECT]: own.principal, [EpochKind.ORG]: org }[
+        kind as 1 | 2 | 3
+      ];
+      await api.revoke({ kind, id }, { token: await story.session(own, 'identity') });
+      expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+      await expect(trust.verifier.verify(other, 'session')).resolves.toBeDefined();
+    }
+  });
+});
+
+describe('a restart of identity', () => {
+  test('forgets neither revocations nor signing keys', async () => {
+    const [kept, ended] = await Promise.all([story.attested(seed), story.attested(seed)]);
+    const scheduler = await story.as('scheduler');
+    await scheduler.endLaunch({ org: 'acme', run: ended.unit.run });
+    await story.restart();
+    const trust = await aVerifier(true);
+    await expect(trust.verifier.verify(kept.token, 'dispatch')).resolves.toBeDefined();
+    await expect(trust.verifier.verify(ended.token, 'dispatch')).rejects.toMatchObject({ reason: 'token.revoked' });
+    trust.stop();
+  });
+});
+
+describe('versions of epochs', () => {
+  test('become visible in their order however many are raised at once', async () => {
+    const scheduler = await story.as('scheduler');
+    const api = await story.as('api');
+    const units = await Promise.all(Array.from({ length: 24 }, () => story.authorized(seed)));
+    let version = (await api.listEpochs({})).version;
+    const seen = new Set<string>();
+    let raising = true;
+    const watching = (async () => {
+      do {
+        const page = await api.listEpochs({ afterVersion: version });
+        for (const epoch of page.epochs) seen.add(epoch.id);
+        version = page.version;
+      } while (raising);
+    })();
+    await Promise.all(units.map((unit) => scheduler.endLaunch({ org: 'acme', run: unit.run })));
+    raising = false;
+    await watching;
+    for (const epoch of (await api.listEpochs({ afterVersion: version })).epochs) seen.add(epoch.id);
+    expect(units.filter((unit) => !seen.has(unit.run))).toEqual([]);
+  });
+});
