@@ -8,7 +8,7 @@
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ResolvedLimits } from '../../profiles/profiles.ts';
-import { isGone, readIfThere } from './proc.ts';
+import { errorCode, isGone, readIfThere } from './proc.ts';
 
 /** Processes of ours in every group: the keeper, its timer, bubblewrap outside and bubblewrap inside. */
 const ownProcesses = 4;
@@ -32,6 +32,12 @@ interface Hierarchy {
   readonly own: string;
 }
 
+/** A group's path below what is mounted; one outside of it cannot be reached, and the mount point is the nearest that can. */
+function reachable(root: string, path: string): string {
+  const inside = root === '/' ? path : path.startsWith(root) ? path.slice(root.length) : '/';
+  return inside.startsWith('/..') ? '/' : inside;
+}
+
 /** Hierarchies that hold a controller we need, from `/proc/self/mountinfo` and `/proc/self/cgroup`. */
 export function parseHierarchies(mountinfo: string, selfCgroup: string): Hierarchy[] {
   const paths = new Map<string, string>();
@@ -49,10 +55,7 @@ export function parseHierarchies(mountinfo: string, selfCgroup: string): Hierarc
       if (type !== 'cgroup' && type !== 'cgroup2') return [];
       const held = type === 'cgroup2' ? [] : controllers.filter((name) => options.split(',').includes(name));
       if (type === 'cgroup' && held.length === 0) return [];
-      const path = paths.get(held[0] ?? '') ?? '/';
-      // A group outside the part of the tree that is mounted here cannot be reached; the mount point is the nearest that can.
-      const inside = root === '/' ? path : path.startsWith(root) ? path.slice(root.length) : '/';
-      const own = inside.startsWith('/..') ? mountPoint : join(mountPoint, inside);
+      const own = join(mountPoint, reachable(root, paths.get(held[0] ?? '') ?? '/'));
       return [{ version: type === 'cgroup2' ? 2 : 1, controllers: held, mountPoint, own }];
     });
 }
@@ -123,7 +126,7 @@ export class Cgroups {
     return Promise.all(
       this.parents.map(async (parent) => {
         const directory = join(parent.directory, id);
-        await mkdir(directory, { recursive: true });
+        await freshFolder(directory);
         for (const { file, value, optional } of limitFiles(parent.version, parent.controllers, limits)) {
           await writeFile(join(directory, file), value).catch((error: unknown) => {
             if (!(optional && isGone(error))) throw error;
@@ -151,6 +154,15 @@ export class Cgroups {
   directoriesOf(id: string): string[] {
     return this.parents.map(({ directory }) => join(directory, id));
   }
+}
+
+/** A group that counts from nothing; one that an earlier attempt left is removed, and with somebody in it that fails. */
+async function freshFolder(directory: string): Promise<void> {
+  await mkdir(directory).catch(async (error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    await rmdir(directory);
+    await mkdir(directory);
+  });
 }
 
 async function canMakeIn(directory: string): Promise<boolean> {

@@ -10,6 +10,7 @@ import { lstat, opendir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@sallyport/core/clock';
 import type { DiskUse, Handle } from '../backend.ts';
+import { errorCode } from './proc.ts';
 
 const pollMs = 250;
 const longestMs = 5000;
@@ -41,7 +42,7 @@ export async function measure(directories: readonly string[], enough: DiskUse = 
         if (bytes > enough.bytes) return { bytes, files };
       }
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = errorCode(error);
       // A path too long to name is made to hide what lies below it.
       if (code === 'ENAMETOOLONG') return beyond;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;

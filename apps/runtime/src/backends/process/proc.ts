@@ -9,8 +9,13 @@ export interface ProcessIdentity {
   readonly startTime: number;
 }
 
-const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+/** The system's word for a failure, as `ENOENT`. */
+export const errorCode = (error: unknown): string | undefined =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+
+const isCode = (error: unknown, ...codes: readonly string[]): boolean => codes.includes(errorCode(error) ?? '');
 
 /** Whether an error says that the file, or the process behind it, is gone. */
 export const isGone = (error: unknown): boolean => isCode(error, 'ENOENT', 'ESRCH');

@@ -80,6 +80,9 @@ export class ProcessBackend implements Backend {
 
   async start(spec: SandboxSpec): Promise<Handle> {
     const ground = await this.prepared();
+    if ((await membersOf(await this.directoriesOf(spec.id))).length > 0) throw stillAlive(spec.id);
+    this.pumps.get(spec.id)?.close();
+    this.pumps.delete(spec.id);
     const directory = join(spec.directory, 'sandbox');
     const uid = this.reserve(spec.id);
     let cgroups: readonly string[] = [];
@@ -95,7 +98,7 @@ export class ProcessBackend implements Backend {
       for (const check of checks) if (check.status === 'rejected') throw check.reason;
       launched = await launch({ spec, directory, ground, uid, cgroups, marker: this.marker(spec.id) });
     } catch (error) {
-      await this.clear(spec.id, cgroups, directory);
+      await this.clear(spec.id, await this.directoriesOf(spec.id), directory);
       throw error;
     }
     const handle: Handle = {
@@ -218,8 +221,7 @@ export class ProcessBackend implements Backend {
   }
 
   async reap(id: string): Promise<void> {
-    const groups = await this.cgroups();
-    const directories = groups instanceof Cgroups ? groups.directoriesOf(id) : [];
+    const directories = await this.directoriesOf(id);
     const patience = this.options.clock.monotonic() + killPatienceMs;
     for (;;) {
       const marked = (await proc.processesMarked(this.marker(id))).filter(({ mark }) => mark === this.marker(id));
@@ -263,6 +265,11 @@ export class ProcessBackend implements Backend {
   private cgroups(): Promise<Cgroups | CgroupsMissing> {
     this.groups ??= Cgroups.open(this.options.label);
     return this.groups;
+  }
+
+  private async directoriesOf(id: string): Promise<readonly string[]> {
+    const groups = await this.cgroups();
+    return groups instanceof Cgroups ? groups.directoriesOf(id) : [];
   }
 
   private async groupsFor(spec: SandboxSpec): Promise<string[]> {

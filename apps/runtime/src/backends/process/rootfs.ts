@@ -6,6 +6,7 @@ import { chmod, cp, lstat, mkdir, readFile, readlink, rename, writeFile } from '
 import { dirname, join } from 'node:path';
 import { canonicalHash, sha256Hex } from '@sallyport/core/canonical';
 import type { SandboxSpec } from '../backend.ts';
+import { errorCode } from './proc.ts';
 import { initPath, initScript, routes, routesPath } from './scripts.ts';
 import { type Machine, syscallNumbers } from './syscalls.ts';
 
@@ -81,7 +82,7 @@ export async function makeEtc(directory: string): Promise<string> {
 
 /** For what a host may lack or keep to itself; anything else throws. */
 function isNotThere(error: unknown): false {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === 'ENOENT' || code === 'EACCES') return false;
   throw error;
 }

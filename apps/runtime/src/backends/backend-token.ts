@@ -1,2 +1,0 @@
-/** Injection token of the one backend of this edge. */
-export const BACKEND = Symbol('backend');

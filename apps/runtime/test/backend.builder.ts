@@ -1,0 +1,128 @@
+/** A process backend in a folder of its own, and sandboxes in it that run a shell script. */
+
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@sallyport/core/clock';
+import type { Exit, Handle, SandboxMount, SandboxSpec } from '../src/backends/backend.ts';
+import { ProcessBackend } from '../src/backends/process/process-backend.ts';
+import { type Profile, profiles, type ResolvedLimits, resolveLimits } from '../src/profiles/profiles.ts';
+
+export interface SandboxWish {
+  readonly id?: string;
+  readonly argv?: readonly string[];
+  readonly mounts?: readonly SandboxMount[];
+  readonly profile?: Profile;
+  readonly limits?: Partial<ResolvedLimits>;
+  readonly deadlineSeconds?: number;
+}
+
+export interface Finished {
+  readonly exit: Exclude<Exit, { state: 'running' }>;
+  readonly log: string;
+  readonly dropped: number;
+}
+
+export const isRoot = process.getuid?.() === 0;
+
+export function profileNamed(name: string): Profile {
+  const profile = profiles.get(name);
+  if (profile === undefined) throw new Error(`no profile ${name}`);
+  return profile;
+}
+
+/** A folder as the backend wants it, at a path that no other test uses. */
+export const aFolder = (): string => mkdtempSync(join(tmpdir(), 'sally-sandbox-'));
+
+export class TestGround {
+  readonly directory: string;
+  readonly label: string;
+  readonly backend: ProcessBackend;
+  /** The profile this machine can hold. */
+  profile = profileNamed('default');
+  private count = 0;
+
+  constructor(directory = aFolder(), label = `t${process.pid}`) {
+    this.directory = directory;
+    this.label = label;
+    this.backend = new ProcessBackend({ label, directory, node: process.execPath, clock: systemClock });
+  }
+
+  /** Chooses the profile: where no group can be made, the one that says so. */
+  async open(): Promise<this> {
+    const groups = (await this.backend.check()).find(({ name }) => name === 'cgroup');
+    if (groups?.ok !== true) this.profile = profileNamed('best-effort');
+    return this;
+  }
+
+  get held(): boolean {
+    return this.profile.cgroup === 'required';
+  }
+
+  /** A folder that the sandbox of this id may write to. */
+  aMount(id: string, name: string, mode: 'ro' | 'rw' = 'rw'): SandboxMount {
+    const source = join(this.directory, 'mounts', id, name);
+    mkdirSync(source, { recursive: true, mode: 0o755 });
+    const uid = this.backend.reserve(id);
+    if (isRoot) chownSync(source, uid, uid);
+    return { name, source, mode };
+  }
+
+  nextId(): string {
+    this.count += 1;
+    return `w${process.pid}-${this.count}`;
+  }
+
+  aSpec(script: string, wish: SandboxWish = {}): SandboxSpec {
+    const id = wish.id ?? this.nextId();
+    const profile = wish.profile ?? this.profile;
+    const directory = join(this.directory, 'workloads', id);
+    mkdirSync(join(directory, 'tether'), { recursive: true });
+    return {
+      id,
+      directory,
+      tetherDirectory: join(directory, 'tether'),
+      mounts: wish.mounts ?? [],
+      argv: wish.argv ?? ['/bin/sh', '-c', script],
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/tmp/home', LC_ALL: 'C' },
+      profile,
+      limits: { ...resolveLimits(profile, undefined), ...wish.limits },
+      deadlineSeconds: wish.deadlineSeconds ?? 25,
+    };
+  }
+
+  async start(script: string, wish: SandboxWish = {}): Promise<Handle> {
+    return this.backend.start(this.aSpec(script, wish));
+  }
+
+  /** Waits for the end, reads the log, clears. */
+  async finish(handle: Handle): Promise<Finished> {
+    const exit = await this.backend.waitExit(handle);
+    const { tail, dropped } = await this.backend.log(handle, 4 * 1024 ** 2);
+    await this.backend.cleanup(handle);
+    return { exit, log: Buffer.from(tail).toString('utf8'), dropped };
+  }
+
+  async run(script: string, wish: SandboxWish = {}): Promise<Finished> {
+    return this.finish(await this.start(script, wish));
+  }
+
+  /** Waits until a sandbox has printed a word. */
+  async said(handle: Handle, word: string): Promise<void> {
+    const until = AbortSignal.timeout(15_000);
+    while (
+      !Buffer.from((await this.backend.log(handle, 65_536)).tail)
+        .toString('utf8')
+        .includes(word)
+    ) {
+      until.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { id } of await this.backend.list()) await this.backend.reap(id);
+    await this.backend.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
