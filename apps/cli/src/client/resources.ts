@@ -1,0 +1,101 @@
+/** What the API answers, as far as the CLI looks at it. Words are open: an unknown state is shown, not refused. */
+
+export interface Mount {
+  readonly workspace: string;
+  readonly mode: string;
+}
+
+export interface Committed {
+  readonly workspace: string;
+  readonly commit: string;
+  readonly files: number;
+}
+
+export interface Run {
+  readonly id: string;
+  readonly state: string;
+  readonly task_state?: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly role: string;
+  readonly runner: string;
+  readonly since?: string;
+  readonly created_at?: string;
+  readonly ended_at?: string;
+  readonly dispatch: string;
+  readonly mounts: readonly Mount[];
+  readonly verdict?: string;
+  readonly exit_code?: number;
+  readonly reply: string;
+  readonly commits: readonly Committed[];
+}
+
+export interface Workspace {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly since?: string;
+  readonly head: string;
+  readonly branch: string;
+  readonly holder: string;
+  readonly version: number;
+}
+
+export interface FileEntry {
+  readonly path: string;
+  readonly mode: string;
+  readonly object: string;
+  readonly size: number;
+}
+
+export interface Commit {
+  readonly id: string;
+  readonly author_name: string;
+  readonly author_email: string;
+  readonly at?: string;
+  readonly message: string;
+}
+
+export interface Role {
+  readonly name: string;
+  readonly runner: string;
+  readonly profile: string;
+  readonly version: number;
+  readonly provider?: { readonly name: string; readonly model: string };
+  readonly mounts: readonly Mount[];
+}
+
+export interface AuditEvent {
+  readonly id: string;
+  readonly seq: number;
+  readonly time: string;
+  readonly kind: string;
+  readonly producer: string;
+  readonly subject: string;
+  readonly run: string;
+  readonly resource: string;
+  readonly outcome?: string;
+  readonly reason: string;
+}
+
+export interface ServiceState {
+  readonly name: string;
+  readonly state: string;
+  readonly took_ms: number;
+  readonly reason?: string;
+}
+
+export interface Status {
+  readonly status: string;
+  readonly version: string;
+  readonly org: string;
+  readonly environment: string;
+  readonly principal: string;
+  readonly services: readonly ServiceState[];
+}
+
+/** A page of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next_cursor: string | null;
+}

@@ -1,0 +1,77 @@
+/** How each kind of thing looks in a table. */
+
+import type { AuditEvent, Commit, FileEntry, Role, Run, Workspace } from '../client/resources.ts';
+import { showAge } from '../duration.ts';
+import type { View } from '../output/printer.ts';
+
+const mounts = (of: { readonly mounts: readonly { readonly workspace: string; readonly mode: string }[] }): string =>
+  of.mounts.map(({ workspace, mode }) => `${workspace}:${mode}`).join(' ');
+
+export const runView = (now: number): View<Run> => ({
+  name: (run) => run.id,
+  columns: [
+    { title: 'id', of: (run) => run.id },
+    { title: 'state', of: (run) => run.state },
+    { title: 'why', of: (run) => (run.reason === run.state ? '' : run.reason), most: 32 },
+    { title: 'since', of: (run) => showAge(run.since, now) },
+    { title: 'role', of: (run) => (run.role === '' ? `(${run.runner})` : run.role) },
+    { title: 'mounts', of: mounts, most: 40 },
+  ],
+});
+
+export const workspaceView = (now: number): View<Workspace> => ({
+  name: (workspace) => workspace.name,
+  columns: [
+    { title: 'name', of: (workspace) => workspace.name },
+    { title: 'state', of: (workspace) => workspace.state },
+    { title: 'since', of: (workspace) => showAge(workspace.since, now) },
+    { title: 'branch', of: (workspace) => workspace.branch },
+    { title: 'head', of: (workspace) => workspace.head.slice(0, 12) },
+    { title: 'held by', of: (workspace) => workspace.holder },
+  ],
+});
+
+export const fileView: View<FileEntry> = {
+  name: (file) => file.path,
+  columns: [
+    { title: 'mode', of: (file) => file.mode },
+    { title: 'size', of: (file) => file.size },
+    { title: 'path', of: (file) => file.path },
+  ],
+};
+
+export const commitView = (now: number): View<Commit> => ({
+  name: (commit) => commit.id,
+  columns: [
+    { title: 'commit', of: (commit) => commit.id.slice(0, 12) },
+    { title: 'when', of: (commit) => showAge(commit.at, now) },
+    { title: 'author', of: (commit) => commit.author_name, most: 24 },
+    { title: 'message', of: (commit) => commit.message.split('\n', 1)[0], most: 72 },
+  ],
+});
+
+export const roleView: View<Role> = {
+  name: (role) => role.name,
+  columns: [
+    { title: 'name', of: (role) => role.name },
+    { title: 'runner', of: (role) => role.runner },
+    { title: 'provider', of: (role) => role.provider?.name },
+    { title: 'model', of: (role) => role.provider?.model },
+    { title: 'profile', of: (role) => role.profile },
+    { title: 'mounts', of: mounts, most: 40 },
+    { title: 'version', of: (role) => role.version },
+  ],
+};
+
+export const auditView: View<AuditEvent> = {
+  name: (event) => event.id,
+  columns: [
+    { title: 'seq', of: (event) => event.seq },
+    { title: 'time', of: (event) => event.time.slice(0, 23) },
+    { title: 'outcome', of: (event) => event.outcome },
+    { title: 'kind', of: (event) => event.kind },
+    { title: 'resource', of: (event) => event.resource, most: 40 },
+    { title: 'run', of: (event) => event.run },
+    { title: 'reason', of: (event) => event.reason, most: 40 },
+  ],
+};

@@ -1,0 +1,97 @@
+/** Whether this machine can run the product: each check looks at the real thing. */
+
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Finding, fail, ok, warn } from './check.ts';
+
+interface Ran {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+/** Runs a program for its word; status null when it is missing. */
+function run(program: string, args: readonly string[]): Ran {
+  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 5_000 });
+  return { status: done.error === undefined ? done.status : null, text: `${done.stdout ?? ''}${done.stderr ?? ''}`.trim() };
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
+
+export function checkNode(version = process.versions.node): Finding {
+  const major = Number(version.split('.')[0]);
+  if (major >= 24) return ok('node', version);
+  return fail('node', version, 'the services run on Node 24', 'run npm install: it brings the pinned Node');
+}
+
+export function checkGit(): Finding {
+  const git = run('git', ['--version']);
+  if (git.status === 0) return ok('git', git.text.replace('git version ', ''));
+  return fail('git', 'missing', 'workspaces are imported and cloned with it', 'apt-get install git');
+}
+
+export function checkNats(): Finding {
+  const nats = run('nats-server', ['--version']);
+  if (nats.status === 0) return ok('nats-server', nats.text.replace('nats-server: ', ''));
+  return fail('nats-server', 'missing', 'the services speak over it', 'apt-get install nats-server');
+}
+
+export function checkBubblewrap(): Finding {
+  const bwrap = run('bwrap', ['--version']);
+  if (bwrap.status === 0) return ok('bubblewrap', bwrap.text.replace('bubblewrap ', ''));
+  return fail('bubblewrap', 'missing', 'no agent starts without a sandbox', 'apt-get install bubblewrap');
+}
+
+/** Starts an empty sandbox the way the process backend does. */
+export function checkSandbox(): Finding {
+  const probe = run('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']);
+  if (probe.status === 0) return ok('user namespaces', 'a sandbox starts');
+  if (probe.status === null) return fail('user namespaces', 'not tried', 'bubblewrap is missing', 'apt-get install bubblewrap');
+  return fail('user namespaces', firstLine(probe.text), namespaceCause(), namespaceRemedy());
+}
+
+const setting = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
+
+const restricted = (): boolean => setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1';
+
+function namespaceCause(): string {
+  if (setting('/proc/sys/kernel/unprivileged_userns_clone') === '0') return 'kernel.unprivileged_userns_clone is 0';
+  if (setting('/proc/sys/user/max_user_namespaces') === '0') return 'user.max_user_namespaces is 0';
+  if (restricted()) return 'AppArmor restricts unprivileged user namespaces';
+  return 'the kernel or a container around this machine forbids new namespaces';
+}
+
+function namespaceRemedy(): string {
+  if (restricted()) return 'as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
+  return 'as root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000';
+}
+
+/** Whether limits for memory, processes and time can be set here. */
+export function checkCgroup(root = '/sys/fs/cgroup', own = setting('/proc/self/cgroup') ?? ''): Finding {
+  const isUnified = existsSync(join(root, 'cgroup.controllers'));
+  const folders = isUnified ? [join(root, own.split('\n').find((line) => line.startsWith('0::'))?.slice(3) ?? '/')] : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
+  const version = isUnified ? 'version 2' : 'version 1';
+  const closed = folders.find((folder) => !isWritable(folder));
+  if (closed === undefined) return ok('cgroups', `${version}, writable`);
+  const what = existsSync(closed) ? `${closed} is not writable` : `${closed} is missing`;
+  return warn('cgroups', `${version}, ${what}`, 'memory, process and CPU limits cannot be set, so profiles that demand them are refused', 'run as root, or under systemd-run --user -p Delegate=yes');
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const mib = 1024 * 1024;
+
+export function checkDisk(folder: string): Finding {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = Math.floor((bavail * bsize) / mib);
+  if (free < 512) return fail('disk', `${free} MiB free at ${folder}`, 'the stack does not start with less than 512 MiB', 'free some space, or start with --data on another disk');
+  if (free < 2_048) return warn('disk', `${free} MiB free at ${folder}`, 'workspaces and the log grow', 'free some space');
+  return ok('disk', `${Math.floor(free / 1024)} GiB free`);
+}
