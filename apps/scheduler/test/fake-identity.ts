@@ -1,11 +1,14 @@
 /** Stands for identity: records launches and mints tokens that name what they are for. */
 
+import { createHash } from 'node:crypto';
 import { toJson } from '@bufbuild/protobuf';
 import type { Bus } from '@sallyport/bus/connection';
 import { IdentityService } from '@sallyport/contracts/identity/v1/identity';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
-import { canonicalHash } from '@sallyport/core/canonical';
+import { tokenClasses } from '@sallyport/core/access';
+import { canonicalHash, canonicalJson } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
+import type { TestIssuer } from '@sallyport/testkit/issuer';
 import { fakePeer } from './fake-peer.ts';
 
 export interface FakeIntent {
@@ -17,6 +20,12 @@ export interface FakeIntent {
 
 const hashOf = (unit: Unit): string => canonicalHash(toJson(UnitSchema, unit));
 
+/** RFC 7638 section 3.2. */
+function thumbprint(jwk: string): string {
+  const { crv, kty, x, y } = JSON.parse(jwk) as Record<string, string>;
+  return createHash('sha256').update(canonicalJson({ crv, kty, x, y })).digest('base64url');
+}
+
 export class FakeIdentity {
   /** Hash of the authorised envelope, by run. */
   readonly launches = new Map<string, string>();
@@ -24,12 +33,30 @@ export class FakeIdentity {
   readonly sessions: string[] = [];
   /** Highest epoch minted, by dispatch. */
   readonly epochs = new Map<string, number>();
+  /** Called before a method takes effect. */
+  readonly before: {
+    authorizeLaunch?: () => Promise<void>;
+    mintIntent?: () => Promise<void>;
+    endLaunch?: () => Promise<void>;
+  } = {};
+  #keys: readonly { kid: string; class: string; jwk: string }[] = [];
   refuseLaunch: Fault | undefined;
   refuseMint: Fault | undefined;
 
+  /** Publishes the keys of a test chain, for a scheduler in a process of its own. */
+  publishKeys(issuer: TestIssuer): void {
+    this.#keys = tokenClasses.map((tokenClass) => {
+      const jwk = issuer.publicJwk(tokenClass);
+      return { kid: thumbprint(jwk), class: tokenClass, jwk };
+    });
+  }
+
   async serve(bus: Bus): Promise<void> {
     await fakePeer(bus, IdentityService, {
+      listPublicKeys: async () => ({ issuer: 'sallyport:identity', keys: [...this.#keys] }),
+      listEpochs: async () => ({ epochs: [], version: 0n }),
       authorizeLaunch: async ({ unit }, call) => {
+        await this.before.authorizeLaunch?.();
         if (this.refuseLaunch !== undefined) throw this.refuseLaunch;
         if (unit === undefined) throw new Fault('invalid_argument', 'identity.unit', 'no unit');
         this.sessions.push(call.token ?? '');
@@ -37,6 +64,7 @@ export class FakeIdentity {
         return { run: unit.run };
       },
       mintIntent: async ({ unit, edge, epoch }) => {
+        await this.before.mintIntent?.();
         if (this.refuseMint !== undefined) throw this.refuseMint;
         if (unit === undefined || this.launches.get(unit.run) !== hashOf({ ...unit, dispatch: '' })) {
           throw new Fault('permission_denied', 'identity.launch_unknown', 'no such launch');
@@ -48,6 +76,7 @@ export class FakeIdentity {
         return { token: JSON.stringify(intent) };
       },
       endLaunch: async ({ run }) => {
+        await this.before.endLaunch?.();
         this.ended.push(run);
         return {};
       },

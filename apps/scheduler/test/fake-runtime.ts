@@ -36,6 +36,13 @@ export class FakeRuntime {
   mute = false;
   /** What happens once a workload is taken. */
   onStart: (id: string) => Promise<void> = () => Promise.resolve();
+  /** Called before a step takes effect. */
+  readonly before: {
+    take?: () => Promise<void>;
+    answer?: () => Promise<void>;
+    starting?: () => Promise<void>;
+    stopped?: () => Promise<void>;
+  } = {};
   #seq = new Map<string, number>();
   #beat: NodeJS.Timeout | undefined;
 
@@ -47,9 +54,11 @@ export class FakeRuntime {
     this.scheduler = busClient(bus, 'scheduler', ScheduleService);
     await fakePeer(bus, RuntimeService, {
       createWorkload: async ({ unit }, call) => {
+        await this.before.take?.();
         if (this.refuse !== undefined) throw this.refuse;
         if (unit === undefined) throw new Fault('invalid_argument', 'runtime.unit', 'no unit');
         const workload = this.#take(unit, JSON.parse(call.token ?? '{}') as FakeIntent);
+        await this.before.answer?.();
         if (this.mute) return new Promise<never>(() => undefined);
         return { workload };
       },
@@ -104,7 +113,7 @@ export class FakeRuntime {
     this.workloads.set(id, workload);
     const seq = (this.#seq.get(id) ?? 0) + 1;
     this.#seq.set(id, seq);
-    await this.scheduler.reportWorkload({
+    await this.#tell({
       edge: this.edge,
       event: { id: `evt_${id}_${seq}`, seq: BigInt(seq), at: timestampFromMs(Date.now()), workload },
       ...(closing.verdict === undefined
@@ -113,6 +122,19 @@ export class FakeRuntime {
       commits:
         closing.commit === undefined ? [] : [{ workspace: 'demo', commit: closing.commit, files: 1, refused: {} }],
     });
+  }
+
+  /** Until it is taken, as an edge does from its journal. */
+  async #tell(request: Parameters<BusClient<typeof ScheduleService>['reportWorkload']>[0]): Promise<void> {
+    for (;;) {
+      try {
+        await this.scheduler.reportWorkload(request, { timeoutMs: 1_000 });
+        return;
+      } catch (error) {
+        if (!Fault.from(error).retryable) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 
   end(
@@ -130,8 +152,10 @@ export class FakeRuntime {
 
   /** Starting, running, completed. */
   async runThrough(id: string): Promise<void> {
+    await this.before.starting?.();
     await this.report(id, WorkloadState.STARTING);
     await this.report(id, WorkloadState.RUNNING);
+    await this.before.stopped?.();
     await this.end(id, StopReason.COMPLETED, {
       verdict: Verdict.SUCCEEDED,
       reply: 'done',
