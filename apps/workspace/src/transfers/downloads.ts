@@ -4,6 +4,7 @@
  */
 
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { newId } from '@sallyport/core/ids';
@@ -74,7 +75,8 @@ export class Downloads {
     child.stdin.on('error', () => undefined);
     child.stdin.end(init.input ?? '');
     const id = newId('download', this.clock.now());
-    const chunks = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    // A process's own stream is drained when it exits with nobody reading; a pipe reads from the start and still holds it back.
+    const chunks = child.stdout.pipe(new PassThrough())[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     const rest = init.prefix ?? Buffer.alloc(0);
     const download: Download = { init, child, chunks, code, idle: this.#timer(id), rest, stderr: '' };
     child.stderr.on('data', (chunk: Buffer) => {
