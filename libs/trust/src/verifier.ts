@@ -5,7 +5,7 @@
  * revoked, claims. A verdict is remembered, but what can change about a token (time, keys, revocations) is asked every time.
  */
 
-import { hash } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
 import type { AccessRow, TokenClass } from '@sallyport/core/access';
 import type { Claims } from '@sallyport/core/claims';
 import type { Clock } from '@sallyport/core/clock';
@@ -87,7 +87,12 @@ export class Verifier implements TokenGate {
       this.#recheck(known, audience, tokenClass, cacheKey);
       return known.claims as ClaimsOf<C>;
     }
-    const verdict = await this.#judge(raw, tokenClass, audience);
+    const token = decoded(raw);
+    const kid = kidOf(token.header, tokenClass);
+    const { keys } = this.#options;
+    const key = keys.find(tokenClass, kid) ?? (await keys.findFresh(tokenClass, kid));
+    if (key === undefined) throw tokenFault('token.kid');
+    const verdict = this.#judge(token, kid, key, tokenClass, audience);
     this.#cache.set(cacheKey, verdict);
     return verdict.claims as ClaimsOf<C>;
   }
@@ -126,13 +131,10 @@ export class Verifier implements TokenGate {
     return (method === undefined ? undefined : this.#options.methodAudiences?.[method]) ?? own;
   }
 
-  async #judge(raw: string, tokenClass: TokenClass, audience: string): Promise<Verdict> {
+  /** Steps 5 to 9. */
+  #judge(token: Decoded, kid: string, key: KeyObject, tokenClass: TokenClass, audience: string): Verdict {
     const { keys, epochs } = this.#options;
-    const token = decoded(raw);
     const { payload } = token;
-    const kid = kidOf(token.header, tokenClass);
-    const key = keys.find(tokenClass, kid) ?? (await keys.findFresh(tokenClass, kid));
-    if (key === undefined) throw tokenFault('token.kid');
     if (!es256Verify(token.input, token.signature, key)) throw tokenFault('token.signature');
     if (payload['iss'] !== keys.issuer) throw tokenFault('token.iss');
     if (payload['aud'] !== audience) throw tokenFault('token.aud');
