@@ -1,0 +1,152 @@
+/**
+ * Kills processes of the started product at random while runs are accepted, and then holds the product to its promises: no accepted run is lost, none
+ * starts twice, every run ends with a reason, no process is left.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import type { RunView, StartedStack } from '../e2e/started-stack.ts';
+
+export interface ChaosOptions {
+  readonly kills: number;
+  readonly seed: number;
+  /** Tells each step. */
+  readonly say?: (line: string) => void;
+}
+
+export interface ChaosReport {
+  readonly kills: Readonly<Record<string, number>>;
+  readonly accepted: number;
+  /** Requests the API could not take; the caller knew at once. */
+  readonly refused: number;
+  readonly ends: Readonly<Record<string, number>>;
+  /** Runs that broke a promise, with which. */
+  readonly broken: readonly string[];
+  /** Longest wait from a kill until the API accepted work again, milliseconds. */
+  readonly slowestRecoveryMs: number;
+}
+
+/** Every victim; the launcher itself and the scripted model are not the product's services. */
+const victims = ['identity', 'scheduler', 'runtime', 'workspace', 'egress', 'audit', 'api', 'nats'] as const;
+
+const recoveryMs = 30_000;
+const endMs = 180_000;
+
+/** Mulberry32: a seed gives the same sequence of kills again. */
+function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Runs the storm on a started stack and judges what came of it. */
+export async function chaos(stack: StartedStack, options: ChaosOptions): Promise<ChaosReport> {
+  const roll = random(options.seed);
+  const say = options.say ?? (() => undefined);
+  const kills: Record<string, number> = {};
+  const accepted: string[] = [];
+  let refused = 0;
+  let slowest = 0;
+  let storming = true;
+  const feeding = feed(stack, () => storming, accepted, () => {
+    refused += 1;
+  });
+  for (let kill = 0; kill < options.kills; kill += 1) {
+    const name = victims[Math.floor(roll() * victims.length)] ?? 'api';
+    const pid = (await stack.pids())[name];
+    if (pid === undefined) throw new Error(`${name} is not running`);
+    process.kill(pid, 'SIGKILL');
+    kills[name] = (kills[name] ?? 0) + 1;
+    const took = await recovered(stack, name, pid);
+    slowest = Math.max(slowest, took);
+    say(`${kill + 1}/${options.kills} killed ${name}, back after ${Math.round(took)} ms, ${accepted.length} accepted`);
+    await new Promise((resolve) => setTimeout(resolve, roll() * 400));
+  }
+  storming = false;
+  await feeding;
+  const broken: string[] = [];
+  const ends: Record<string, number> = {};
+  for (const id of accepted) {
+    const run = await ending(stack, id);
+    const end = run === undefined ? 'never ended' : `${run.state} ${run.reason}`;
+    ends[end] = (ends[end] ?? 0) + 1;
+    broken.push(...(await promisesBroken(stack, id, run)));
+  }
+  broken.push(...(await leftovers(stack)));
+  return { kills, accepted: accepted.length, refused, ends, broken, slowestRecoveryMs: slowest };
+}
+
+/** Asks for work without pause: short commands, commands that take a moment, commits, model turns. */
+async function feed(stack: StartedStack, going: () => boolean, accepted: string[], onRefused: () => void): Promise<void> {
+  const kinds: readonly (() => Promise<RunView>)[] = [
+    () => stack.exec(['sh', '-c', 'echo quick']),
+    () => stack.exec(['sh', '-c', 'sleep 1; echo slow']),
+    () => stack.exec(['sh', '-c', 'date +%N > chaos.txt'], { mounts: [{ workspace: 'demo', mode: 'rw' }] }),
+    () => stack.create({ role: 'editor', task: '<script>[{"text":"one","shell":"sleep 0.3; echo two"},{"text":"three"}]</script>' }),
+  ];
+  for (let turn = 0; going(); turn += 1) {
+    try {
+      const run = await kinds[turn % kinds.length]?.();
+      if (run !== undefined) accepted.push(run.id);
+    } catch {
+      onRefused();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+/** Waits until the victim runs anew and the API answers; how long that took. */
+async function recovered(stack: StartedStack, name: string, killed: number): Promise<number> {
+  const started = performance.now();
+  while (performance.now() - started < recoveryMs) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const pid = (await stack.pids())[name];
+    if (pid === undefined || pid === killed) continue;
+    const answer = await stack.rest.raw('GET', '/v1/runs?limit=1').catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok === true) return performance.now() - started;
+  }
+  throw new Error(`${name} did not come back within ${recoveryMs} ms`);
+}
+
+async function ending(stack: StartedStack, id: string): Promise<RunView | undefined> {
+  return stack.ended(id, endMs).catch(() => undefined);
+}
+
+/** What one run did not keep. */
+async function promisesBroken(stack: StartedStack, id: string, run: RunView | undefined): Promise<readonly string[]> {
+  if (run === undefined) return [`${id} never ended`];
+  const broken: string[] = [];
+  if (run.reason === '') broken.push(`${id} ended ${run.state} without a reason`);
+  const { items } = await stack.rest.get<{ items: readonly { kind: string; facts?: Readonly<Record<string, string>> }[] }>(`/v1/audit/events?run=${id}&limit=1000`);
+  const starts = items.filter((event) => event.kind === 'exchange.dispatch').length;
+  if (starts > 1) broken.push(`${id} was given ${starts} dispatch tokens`);
+  const events = await stack.events(id);
+  const seqs = events.flatMap((event) => (event.seq === undefined ? [] : [event.seq]));
+  if (seqs.some((seq, index) => seq !== index + 1)) broken.push(`${id} has a gap or a double in its output`);
+  if (run.state === 'completed' && !events.some((event) => event.type === 'result')) broken.push(`${id} completed without a result`);
+  return broken;
+}
+
+/** Sandboxes alive although every run has ended; two sweeps are waited for. */
+async function leftovers(stack: StartedStack): Promise<readonly string[]> {
+  for (let waited = 0; waited < 20_000; waited += 500) {
+    if (sandboxProcesses(stack).length === 0) return [];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return sandboxProcesses(stack).map((line) => `left behind: ${line}`);
+}
+
+function sandboxProcesses(stack: StartedStack): readonly string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
+      return line.includes('bwrap') && line.includes(stack.data) ? [line.slice(0, 160)] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { StartedStack } from '../e2e/started-stack.ts';
+import { chaos } from './chaos.ts';
+
+let stack: StartedStack;
+
+beforeAll(async () => {
+  stack = await StartedStack.start();
+}, 60_000);
+
+afterAll(() => stack.stop());
+
+test('twenty kills at random: nothing accepted is lost, nothing starts twice, every run ends with a reason, no process is left', async () => {
+  const report = await chaos(stack, { kills: 20, seed: 20_261_121 });
+  expect(report).toMatchObject({ broken: [] });
+  expect(report.accepted).toBeGreaterThan(20);
+}, 400_000);

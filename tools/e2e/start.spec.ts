@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repository } from '../start/options.ts';
+import { command, type Said, sally } from './sally.ts';
+import { freePort, StartedStack } from './started-stack.ts';
+
+const folders: string[] = [];
+const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), 'sally-start-'));
+  folders.push(made);
+  return made;
+};
+
+afterEach(() => {
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+});
+
+const start = (...args: readonly string[]): Promise<Said> => command(process.env['SALLY_TEST_NODE'] ?? process.execPath, [join(repository, 'tools/start/main.ts'), ...args]);
+
+/** Every process whose command line names a folder. */
+const processesNaming = (path: string): readonly string[] =>
+  readdirSync('/proc').flatMap((name) => {
+    try {
+      const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
+      return line.includes(path) && Number(name) !== process.pid ? [line.trim()] : [];
+    } catch {
+      return [];
+    }
+  });
+
+describe('npm start', () => {
+  test('ends on Ctrl-C within five seconds and leaves no process', async () => {
+    const data = folder();
+    const stack = await StartedStack.start({ data });
+    await stack.exec(['sleep', '600']);
+    const { code, tookMs } = await stack.stop(false);
+    expect({ code, quick: tookMs < 5_000 }).toEqual({ code: 0, quick: true });
+    expect(processesNaming(data)).toEqual([]);
+  }, 90_000);
+
+  test('keeps everything for the second start, which is ready within ten seconds', async () => {
+    const data = folder();
+    const first = await StartedStack.start({ data });
+    const run = await first.exec(['sh', '-c', 'echo kept']);
+    await first.ended(run.id);
+    await first.stop(false);
+    const began = performance.now();
+    const second = await StartedStack.start({ data });
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(second.rest.token).toBe(first.rest.token);
+    expect(await second.written(run.id)).toBe('kept\n');
+    await second.stop(false);
+  }, 90_000);
+
+  test('loses nothing acknowledged when the whole NATS folder is deleted while stopped', async () => {
+    const data = folder();
+    const first = await StartedStack.start({ data });
+    const run = await first.exec(['sh', '-c', 'echo durable'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
+    await first.ended(run.id);
+    const before = await first.rest.get<{ size: number }>('/v1/audit/checkpoint');
+    await first.stop(false);
+    rmSync(join(data, 'nats'), { recursive: true, force: true });
+    const second = await StartedStack.start({ data });
+    expect(await second.rest.get(`/v1/runs/${run.id}`)).toMatchObject({ state: 'completed' });
+    expect(await second.written(run.id)).toBe('durable\n');
+    expect(Number((await second.rest.get<{ size: number | string }>('/v1/audit/checkpoint')).size)).toBeGreaterThanOrEqual(Number(before.size));
+    expect(await sally(second, 'audit', 'verify')).toMatchObject({ code: 0 });
+    await second.stop(false);
+  }, 120_000);
+
+  test('beside a running one on the same folder says so and changes nothing', async () => {
+    const data = folder();
+    const stack = await StartedStack.start({ data });
+    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+    expect(said).toMatchObject({ code: 6 });
+    expect(said.stderr).toContain(stack.rest.url);
+    expect((await stack.rest.raw('GET', '/v1/workspaces')).status).toBe(200);
+    await stack.stop(false);
+  }, 90_000);
+
+  test('names a taken port and the flag that helps', async () => {
+    const port = await freePort();
+    const server = createServer().listen(port, '127.0.0.1');
+    const said = await start('--no-demo', '--data', folder(), '--port', String(port));
+    server.close();
+    expect(said).toMatchObject({ code: 6 });
+    expect(said.stderr).toContain(String(port));
+    expect(said.stderr).toContain('--port');
+  }, 60_000);
+
+  test.each([
+    ['unreadable format', (data: string) => writeFileSync(join(data, 'format.json'), '{')],
+    ['another format', (data: string) => writeFileSync(join(data, 'format.json'), '{"format":999}')],
+    ['state without a format', (data: string) => mkdirSync(join(data, 'postgres'))],
+    [
+      'an empty secret',
+      (data: string) => {
+        mkdirSync(join(data, 'secrets'), { mode: 0o700 });
+        writeFileSync(join(data, 'secrets', 'nats-api.seed'), '');
+      },
+    ],
+  ])('names a damaged folder: %s', async (_, damage) => {
+    const data = folder();
+    damage(data);
+    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+    expect(said.code).toBe(1);
+    expect(said.stderr).toContain(data);
+    expect(said.stderr).toMatch(/--data|mv /);
+  }, 60_000);
+
+  test('refuses an unknown flag with the usage', async () => {
+    const said = await start('--nonsense');
+    expect(said).toMatchObject({ code: 2 });
+    expect(said.stderr).toContain('--data DIR');
+  });
+
+  test('works in a folder that only its owner may enter', async () => {
+    const parent = folder();
+    chmodSync(parent, 0o700);
+    const stack = await StartedStack.start({ data: join(parent, 'data') });
+    const run = await stack.exec(['sh', '-c', 'echo inside > note; cat note'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
+    expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', exit_code: 0 });
+    await stack.stop(false);
+  }, 90_000);
+});
