@@ -89,6 +89,7 @@ describe('what a program has inside', () => {
 
   test.each([
     ['a kernel setting', 'echo x > /proc/sys/kernel/hostname'],
+    ['a network setting', 'echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start'],
     ['the magic key', 'echo b > /proc/sysrq-trigger'],
     ['a device node', 'mknod /tmp/d b 8 0'],
     ['a mount', 'mount -t tmpfs none /tmp'],
@@ -230,6 +231,17 @@ describe('the network', () => {
     udp.close();
     expect(log.trim().split('\n')).toEqual(targets.map((host) => `${host} ECONNREFUSED`));
     expect(seen).toBe(0);
+  });
+
+  test('lets the supervisor listen on every port there is', async () => {
+    const program = `
+      const { createServer } = require('node:net'), { createSocket } = require('node:dgram');
+      const ports = [22, 80, 443, 8080];
+      let open = 0;
+      const opened = () => { open += 1; if (open === ports.length + 1) { console.log('all'); process.exit(); } };
+      for (const port of ports) createServer().listen(port, '::', opened);
+      createSocket('udp4').bind(53, '127.0.0.1', opened);`;
+    expect((await ground.run('', { argv: [inside, '-e', program] })).log).toBe('all\n');
   });
 
   test('brings any address to a listener inside, which sees where it was meant to go', async () => {

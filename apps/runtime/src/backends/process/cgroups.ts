@@ -5,6 +5,7 @@
  * on the runtime hold for its workloads too; else, for root, at the top of the hierarchy.
  */
 
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ResolvedLimits } from '../../profiles/profiles.ts';
@@ -121,20 +122,23 @@ export class Cgroups {
     return openUnified(unified, label);
   }
 
-  /** Makes a workload's groups with its limits in force; answers their folders. */
-  async create(id: string, limits: ResolvedLimits): Promise<string[]> {
-    return Promise.all(
-      this.parents.map(async (parent) => {
-        const directory = join(parent.directory, id);
-        await freshFolder(directory);
-        for (const { file, value, optional } of limitFiles(parent.version, parent.controllers, limits)) {
-          await writeFile(join(directory, file), value).catch((error: unknown) => {
-            if (!(optional && isGone(error))) throw error;
-          });
+  /**
+   * Makes a workload's groups with its limits in force; answers their folders. Synchronous on purpose: these are a dozen calls
+   * into the kernel's memory, and each would wait longer for a thread than it takes.
+   */
+  create(id: string, limits: ResolvedLimits): string[] {
+    return this.parents.map((parent) => {
+      const directory = join(parent.directory, id);
+      freshFolder(directory);
+      for (const { file, value, optional } of limitFiles(parent.version, parent.controllers, limits)) {
+        try {
+          writeFileSync(join(directory, file), value);
+        } catch (error) {
+          if (!(optional && isGone(error))) throw error;
         }
-        return directory;
-      }),
-    );
+      }
+      return directory;
+    });
   }
 
   /** Ids of the workloads that have a group with somebody in it, and one process of each. */
@@ -157,12 +161,14 @@ export class Cgroups {
 }
 
 /** A group that counts from nothing; one that an earlier attempt left is removed, and with somebody in it that fails. */
-async function freshFolder(directory: string): Promise<void> {
-  await mkdir(directory).catch(async (error: unknown) => {
+function freshFolder(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
-    await rmdir(directory);
-    await mkdir(directory);
-  });
+    rmdirSync(directory);
+    mkdirSync(directory);
+  }
 }
 
 async function canMakeIn(directory: string): Promise<boolean> {

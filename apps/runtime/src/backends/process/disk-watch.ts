@@ -68,6 +68,7 @@ interface Watched {
 
 export class DiskWatch {
   private readonly watched = new Map<string, Watched>();
+  private readonly measuring = new Set<string>();
   private readonly timer: NodeJS.Timeout;
   private readonly listeners: ((id: string, used: DiskUse) => void)[] = [];
   private readonly clock: Clock;
@@ -83,13 +84,18 @@ export class DiskWatch {
     this.listeners.push(listener);
   }
 
-  /** Counts from what the folders hold now; remembers it for a later process. */
+  /**
+   * Counts from what the folders hold now, or from what the caller knows they hold, and remembers it for a later process. A
+   * count that was begun is kept: nobody gets a second allowance.
+   */
   async hold(handle: Handle, standing?: DiskUse): Promise<void> {
-    const { directories, limit } = handle.disk;
-    if (directories.length === 0) return;
-    const base = standing ?? (await measure(directories));
-    await writeFile(join(handle.directory, baselineFile), JSON.stringify(base), { mode: 0o600 });
-    this.watch(handle, { bytes: base.bytes + limit.bytes, files: base.files + limit.files });
+    const { directories } = handle.disk;
+    if (directories.length === 0 || this.watched.has(handle.id) || this.measuring.has(handle.id)) return;
+    if (standing !== undefined) return this.begin(handle, standing);
+    this.measuring.add(handle.id);
+    measure(directories)
+      .then((base) => (this.measuring.delete(handle.id) ? this.begin(handle, base) : undefined))
+      .catch(() => this.measuring.delete(handle.id));
   }
 
   /** Goes on where an earlier process of this runtime stopped; a workload it never counted starts from nothing. */
@@ -105,11 +111,18 @@ export class DiskWatch {
 
   forget(id: string): void {
     this.watched.delete(id);
+    this.measuring.delete(id);
   }
 
   close(): void {
     clearInterval(this.timer);
     this.watched.clear();
+  }
+
+  private async begin(handle: Handle, base: DiskUse): Promise<void> {
+    const { limit } = handle.disk;
+    this.watch(handle, { bytes: base.bytes + limit.bytes, files: base.files + limit.files });
+    await writeFile(join(handle.directory, baselineFile), JSON.stringify(base), { mode: 0o600 });
   }
 
   private watch(handle: Handle, most: DiskUse): void {

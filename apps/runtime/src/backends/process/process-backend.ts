@@ -119,8 +119,8 @@ export class ProcessBackend implements Backend {
       },
     };
     this.ended.set(spec.id, launched.ended);
-    await this.pump(handle);
     launched.go();
+    await this.pump(handle);
     return handle;
   }
 

@@ -40,14 +40,16 @@ echo $? > ended
 `;
 
 /**
- * Inside, as the first program: the routes, the limits of single processes, a word to the runtime and its word to go on, then
- * the workload's program without a capability left. Arguments: the marker, kind of limits, open files, file size in 512-byte
- * blocks, processes, data segment in KiB, then the program.
+ * Inside, as the first program: a word to the runtime, which takes note of the sandbox meanwhile; the routes, every port free to
+ * listen on, the limits of single processes; then, once the runtime says so, the workload's program without a capability left.
+ * Arguments: kind of limits, open files, file size in 512-byte blocks, processes, data segment in KiB, then the program.
  */
 export const initScript = `
+echo ready >&3
 echo 500 > /proc/self/oom_score_adj
+echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
 ip -force -batch ${routesPath}
-files=$2 blocks=$3 processes=$4 data=$5 kind=$1
+kind=$1 files=$2 blocks=$3 processes=$4 data=$5
 shift 5
 ulimit -c 0
 ulimit -f "$blocks"
@@ -56,7 +58,6 @@ if [ "$kind" = process ]; then
   { ulimit -p "$processes" || ulimit -u "$processes"; } 2>/dev/null
   ulimit -d "$data"
 fi
-echo ready >&3
 read -r go <&3 && [ "$go" = go ] || exit 96
 exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all -- "$@" >&4 2>&4 4>&- 3>&-
 `;
