@@ -197,6 +197,7 @@ export class LogWriter {
     this.#head = await followLog(store, org, signer, this.#head, anchored);
     this.#opened = true;
     this.#state = logMachine.next(this.#state, 'verify') ?? this.#state;
+    this.#tellSigned();
     this.#scheduleSign();
   }
 

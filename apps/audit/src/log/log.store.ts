@@ -89,6 +89,7 @@ export async function readByIds(db: Db, org: string, ids: readonly string[]): Pr
 /**
  * Stores events at the end of the log, and a checkpoint with them when one is given.
  *
+ * An answer means that the database flushed it: a cluster that is set to answer earlier is overruled for the transaction.
  * Inserts nothing and answers false when the log does not end as expected. Another writer in the same place breaks a unique
  * constraint instead.
  */
@@ -101,7 +102,7 @@ export async function insertEvents(
 ): Promise<boolean> {
   const [row] = await db.query<{ stored: string; signed: string }>(
     `WITH fits AS (
-       SELECT 1
+       SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END
        WHERE ($2::bigint = 0 OR EXISTS (SELECT 1 FROM event WHERE org = $1 AND seq = $2::bigint - 1 AND leaf_hash = $3))
          AND (SELECT root FROM checkpoint WHERE org = $1 ORDER BY size DESC LIMIT 1) = $4
      ), stored AS (
