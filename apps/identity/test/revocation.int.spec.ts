@@ -102,6 +102,15 @@ describe('a restart of identity', () => {
 });
 
 describe('versions of epochs', () => {
+  test('begin anew for a verifier that has seen more than there are', async () => {
+    const { unit } = await story.attested(seed);
+    const [scheduler, api] = await Promise.all([story.as('scheduler'), story.as('api')]);
+    await scheduler.endLaunch({ org: 'acme', run: unit.run });
+    const page = await api.listEpochs({ afterVersion: 1_000_000n });
+    expect(page.epochs.map((epoch) => epoch.id)).toContain(unit.run);
+    expect(page.version).toBeLessThan(1_000_000n);
+  });
+
   test('become visible in their order however many are raised at once', async () => {
     const scheduler = await story.as('scheduler');
     const api = await story.as('api');

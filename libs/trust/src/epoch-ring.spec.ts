@@ -76,6 +76,19 @@ describe('an epoch ring', () => {
     expect(asked.at(-1)).toBe(2n);
   });
 
+  test('goes back when its source has, as after a restore', async () => {
+    ring = new EpochRing({
+      clock,
+      source: async (after) => {
+        asked.push(after);
+        return { epochs: [], version: after === 0n ? 40n : 3n };
+      },
+    });
+    asked = [];
+    for (let each = 0; each < 3; each += 1) await ring.refresh();
+    expect(asked).toEqual([0n, 40n, 3n]);
+  });
+
   test('accepts nothing when it was not heard from for too long, and pushes do not count as hearing', () => {
     clock.advance(staleAfterMs);
     expect(reason(issued(0))).toBeUndefined();

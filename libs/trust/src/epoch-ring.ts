@@ -21,6 +21,7 @@ export interface EpochRecord {
 
 export interface EpochPage {
   readonly epochs: readonly EpochRecord[];
+  /** What to ask after next; lower than asked when the source lost its newest versions. */
   readonly version: bigint;
 }
 
@@ -63,7 +64,7 @@ export class EpochRing {
     const asked = this.#clock.monotonic();
     const page = await this.#source(this.#version);
     for (const epoch of page.epochs) this.take(epoch);
-    if (page.version > this.#version) this.#version = page.version;
+    this.#version = page.version;
     this.#heardAt = asked;
   }
 

@@ -49,8 +49,13 @@ export async function raiseEpoch(db: Db, raise: Raise): Promise<EpochRecord> {
   return recordOf(row);
 }
 
-/** Epochs changed after a version, in order, without those that cover no token that could still be alive. */
-export async function epochsAfter(db: Db, version: bigint, nowMs: number): Promise<EpochPage> {
+/**
+ * Epochs changed after a version, in order, without those that cover no token that could still be alive. A version that was never
+ * given out, as a verifier has it after this database was restored from a backup, counts as none.
+ */
+export async function epochsAfter(db: Db, asked: bigint, nowMs: number): Promise<EpochPage> {
+  const [sequence] = await db.query<{ last_value: string }>('SELECT last_value FROM epoch_version');
+  const version = asked > BigInt(sequence?.last_value ?? 0) ? 0n : asked;
   const rows = await db.query<Row>(
     'SELECT kind, id, version, issued_before FROM epoch WHERE version > $1 AND issued_before > $2 ORDER BY version',
     [version.toString(), new Date(nowMs - epochHorizonMs)],
