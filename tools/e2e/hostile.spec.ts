@@ -111,7 +111,7 @@ describe('an agent that misbehaves ends with the stated reason, and its neighbou
     const refused = Object.keys(commit?.refused ?? {});
     expect(refused.some((path) => /^\.git(?:\/|$)/.test(path))).toBe(true);
     expect(refused).toContain('pipe');
-    for (const args of [['files', 'demo'], ['log', 'demo'], ['diff', 'demo'], ['undo', 'demo', '--yes']]) await sally(stack, 'workspace', ...args);
+    for (const args of [['files', 'demo'], ['log', 'demo'], ['diff', 'demo'], ['undo', 'demo']]) await sally(stack, 'workspace', ...args);
     const again = await stack.exec(['true'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
     await stack.ended(again.id);
     expect(readdirSync('/tmp').some((name) => name === marker.slice(5))).toBe(false);

@@ -40,7 +40,7 @@ const hostAddress = Object.values(networkInterfaces()).flat().find((each) => eac
 const probe = (port: number): string => `
 import net from 'node:net'; import dgram from 'node:dgram'; import dns from 'node:dns/promises'; import http from 'node:http'; import { execFileSync } from 'node:child_process';
 const out = {};
-const tcp = (host, port) => new Promise((resolve) => { const s = net.connect({ host, port, timeout: 4000 }); s.on('connect', () => { s.write('GET / HTTP/1.0\\r\\n\\r\\n'); }); let text=''; s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0] || 'closed')); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
+const tcp = (host, port) => new Promise((resolve) => { const s = net.connect({ host, port, timeout: 4000 }); s.on('connect', () => { s.write('GET / HTTP/1.1\\r\\nhost: ' + (host.includes(':') ? '[' + host + ']' : host) + '\\r\\nconnection: close\\r\\n\\r\\n'); }); let text=''; s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0] || 'closed')); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
 for (const host of ['${hostAddress}', '127.0.0.1', '8.8.8.8', '2001:4860:4860::8888']) out['canary ' + host] = await tcp(host, ${port});
 for (const host of ['169.254.169.254', 'fd00:ec2::254', '169.254.170.2', '100.100.100.200', '10.0.0.1', '1.1.1.1', '::1']) out['http ' + host] = await tcp(host, 80);
 const udp = dgram.createSocket('udp4'); udp.on('error', () => {});
@@ -68,7 +68,9 @@ let runId: string;
 beforeAll(async () => {
   trap = await canary();
   stack = await StartedStack.start();
-  const run = await stack.exec(['/opt/sallyport/node', '--input-type=module', '-e', probe(trap.port)]);
+  const { provider } = await stack.rest.get<{ provider: unknown }>('/v1/roles/editor');
+  await stack.rest.put('/v1/roles/prober', { name: 'prober', runner: 'exec', provider, profile: 'default' });
+  const run = await stack.create({ role: 'prober', argv: ['/opt/sallyport/node', '--input-type=module', '-e', probe(trap.port)], task: 'probe' });
   runId = run.id;
   const ended = await stack.ended(run.id);
   const text = await stack.written(run.id);

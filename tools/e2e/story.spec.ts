@@ -67,7 +67,7 @@ describe('a person and an agent work on a repository', () => {
   }, 30_000);
 
   test('undo restores the tree exactly, as a new commit', async () => {
-    expect(await sally(stack, 'workspace', 'undo', 'sallyport', '--yes')).toMatchObject({ code: 0 });
+    expect(await sally(stack, 'workspace', 'undo', 'sallyport')).toMatchObject({ code: 0 });
     const undone = join(folder, 'undone');
     await git(folder, 'clone', '--quiet', `${cloneUrl()}/git/acme/sallyport`, undone);
     expect(await treeOf('HEAD', undone)).toBe(await treeOf('HEAD', before));
