@@ -29,6 +29,7 @@ export class FakeRuntime {
   /** Every start, in order; the same id twice would be a double start. */
   readonly starts: string[] = [];
   readonly stops: string[] = [];
+  readonly looks: string[] = [];
   scheduler!: BusClient<typeof ScheduleService>;
   /** Answers offers with this instead of taking them. */
   refuse: Fault | undefined;
@@ -44,6 +45,7 @@ export class FakeRuntime {
     stopped?: () => Promise<void>;
   } = {};
   #seq = new Map<string, number>();
+  #bus: Bus | undefined;
   #beat: NodeJS.Timeout | undefined;
 
   constructor(edge = 'local') {
@@ -51,6 +53,7 @@ export class FakeRuntime {
   }
 
   async serve(bus: Bus): Promise<void> {
+    this.#bus = bus;
     this.scheduler = busClient(bus, 'scheduler', ScheduleService);
     await fakePeer(bus, RuntimeService, {
       createWorkload: async ({ unit }, call) => {
@@ -63,6 +66,7 @@ export class FakeRuntime {
         return { workload };
       },
       getWorkload: async ({ id }) => {
+        this.looks.push(id);
         const workload = this.workloads.get(id);
         if (workload === undefined) throw notFound(id);
         return { workload };
@@ -86,6 +90,12 @@ export class FakeRuntime {
       capacity,
     });
     this.#beat ??= setInterval(() => void this.heartbeat().catch(() => undefined), 300);
+  }
+
+  /** No heartbeat, no answer. */
+  async vanish(): Promise<void> {
+    this.silence();
+    await this.#bus?.close();
   }
 
   silence(): void {

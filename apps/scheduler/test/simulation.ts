@@ -325,12 +325,18 @@ export class History {
       if (this.#maybe(0.5)) this.#within(leased, (current) => requeue(current, 'bus.no_responder', this.#wall));
       return;
     }
+    yield* this.#send(leased);
+  }
+
+  /** The call itself, which the network may lose, delay or leave without an answer. */
+  *#send(leased: Dispatch): Generator<void> {
     const answers: string[] = [];
     // The edge drops what arrives after its caller stopped waiting; a stepped clock can make it miss that.
     const delay = this.#maybe(0.9) ? this.#chance() * 200 : this.#chance() * createMs * 3;
     const dropped = delay > createMs && Math.abs(this.#skew) < 1_000;
-    if (!dropped && this.#maybe(0.95))
+    if (!dropped && this.#maybe(0.95)) {
       this.#arriving.push({ at: this.#now + delay, epoch: leased.epoch, reply: (answer) => answers.push(answer) });
+    }
     const until = this.#now + createMs;
     while (answers.length === 0 && this.#now < until) yield;
     if (answers[0] === 'taken' && this.#maybe(0.9))

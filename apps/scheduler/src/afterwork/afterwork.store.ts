@@ -32,8 +32,8 @@ export class AfterworkStore {
     );
   }
 
-  async done(db: Db, id: string): Promise<void> {
-    await db.query('DELETE FROM afterwork WHERE id = $1', [id]);
+  async done(db: Db, ids: readonly string[]): Promise<void> {
+    await db.query('DELETE FROM afterwork WHERE id = ANY($1::text[])', [ids]);
   }
 
   async postpone(db: Db, id: string, until: number): Promise<void> {

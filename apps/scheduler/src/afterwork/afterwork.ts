@@ -11,7 +11,8 @@ import { type Afterwork, type AfterworkKind, AfterworkStore } from './afterwork.
 const callMs = 4_000;
 const claimMs = 10_000;
 const batch = 32;
-const maxBackoffMs = 60_000;
+
+const backoffMs = (tries: number): number => Math.min(60_000, 500 * 2 ** Math.min(tries, 7));
 
 @Injectable()
 export class AfterworkRunner {
@@ -23,30 +24,36 @@ export class AfterworkRunner {
     private readonly log: Log,
   ) {}
 
-  /** Does what is due; answers how much there was. */
-  async sweep(): Promise<number> {
+  /** Does what is due; answers whether there may be more. */
+  async sweep(): Promise<boolean> {
     const due = await this.store.system((db) => this.rows.claim(db, this.clock.now(), claimMs, batch));
-    await Promise.all(due.map((work) => this.#do(work)));
-    return due.length;
+    if (due.length === 0) return false;
+    const told = await Promise.all(due.map((work) => this.#attempt(work)));
+    await this.store.system(async (db) => {
+      await this.rows.done(
+        db,
+        told.flatMap(({ work, failed }) => (failed === undefined ? [work.id] : [])),
+      );
+      for (const { work, failed } of told)
+        if (failed !== undefined) await this.rows.postpone(db, work.id, this.clock.now() + backoffMs(work.tries));
+    });
+    return due.length === batch;
   }
 
-  async #do(work: Afterwork): Promise<void> {
+  async #attempt(work: Afterwork): Promise<{ work: Afterwork; failed: Fault | undefined }> {
     try {
       await this.#tell(work.kind, work.org, work.run);
+      return { work, failed: undefined };
     } catch (error) {
       const fault = Fault.from(error);
       // What identity or workspace does not know needs no end.
-      if (fault.code !== 'not_found') {
-        this.log.warn(
-          { run: work.run, kind: work.kind, tries: work.tries, reason: fault.reason },
-          'an ended run could not be told; tried again',
-        );
-        const until = this.clock.now() + Math.min(maxBackoffMs, 500 * 2 ** Math.min(work.tries, 7));
-        await this.store.tx(work.org, (db) => this.rows.postpone(db, work.id, until));
-        return;
-      }
+      if (fault.code === 'not_found') return { work, failed: undefined };
+      this.log.warn(
+        { run: work.run, kind: work.kind, tries: work.tries, reason: fault.reason },
+        'an ended run could not be told; tried again',
+      );
+      return { work, failed: fault };
     }
-    await this.store.tx(work.org, (db) => this.rows.done(db, work.id));
   }
 
   async #tell(kind: AfterworkKind, org: string, run: string): Promise<void> {

@@ -134,20 +134,21 @@ export class OfferDispatch {
     }
   }
 
-  #again(db: Db, current: Dispatch, fault: Fault): Promise<unknown> {
+  #again(db: Db, current: Dispatch, fault: Fault): Promise<Dispatch> {
     return this.dispatches.save(db, requeue(current, fault.reason, this.clock.now()));
   }
 
-  #fail(db: Db, current: Dispatch, fault: Fault): Promise<unknown> {
-    return this.endRun.execute(db, current, failure(fault.reason, fault.message));
+  async #fail(db: Db, current: Dispatch, fault: Fault): Promise<Dispatch | undefined> {
+    return (await this.endRun.execute(db, current, failure(fault.reason, fault.message)))?.dispatch;
   }
 
   /** Works on the dispatch while it is still under the same offer; whoever moved it on knew better. */
-  async #within(leased: Dispatch, work: (db: Db, current: Dispatch) => Promise<unknown>): Promise<void> {
-    await this.store.tx(leased.org, async (db) => {
+  async #within(leased: Dispatch, work: (db: Db, current: Dispatch) => Promise<Dispatch | undefined>): Promise<void> {
+    const after = await this.store.tx(leased.org, async (db) => {
       const current = await this.dispatches.lock(db, leased.id);
-      if (current?.state === 'leased' && current.epoch === leased.epoch) await work(db, current);
+      return current?.state === 'leased' && current.epoch === leased.epoch ? work(db, current) : current;
     });
-    this.wake.ring();
+    // An end has word to spread, and a wish that came meanwhile does not wait for the next round.
+    if (after?.state === 'ended' || after?.wish === 'stop') this.wake.ring();
   }
 }

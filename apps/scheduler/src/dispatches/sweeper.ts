@@ -92,8 +92,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
       for (const dispatch of due) this.#track(dispatch.id, this.attend.execute(dispatch));
       if (due.length === room) this.wake.ring();
     }
-    this.relay.kick();
-    if ((await this.afterwork.sweep()) > 0) this.wake.ring();
+    if (await this.afterwork.sweep()) this.wake.ring();
     if (round % agingEvery === 0) await this.#age(now);
   }
 

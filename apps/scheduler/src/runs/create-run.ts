@@ -83,6 +83,7 @@ export class CreateRun {
     await this.peers.identity.authorizeLaunch({ unit: run.unit }, { token, timeoutMs: authorizeMs });
     const winner = await this.#commit(run, dispatch, key, content);
     if (winner !== undefined) return this.#replay(winner, content, claims);
+    // What the outbox holds goes out behind the offer, not beside it.
     this.sweeper.begin(dispatch, run);
     return { run: runWire(run, dispatch), replayed: false };
   }
@@ -167,7 +168,7 @@ export class CreateRun {
     content: string,
   ): Promise<Remembered | undefined> {
     const now = this.clock.now();
-    const winner = await this.store.tx(run.org, async (db) => {
+    return this.store.tx(run.org, async (db) => {
       if (key.key !== '' && !(await this.keys.take(db, key, { run: run.id, content }, now))) {
         await this.afterwork.add(db, run.org, run.id, ['end_launch'], now);
         return this.keys.get(db, key, now);
@@ -175,8 +176,6 @@ export class CreateRun {
       await this.runs.insert(db, run, dispatch);
       return undefined;
     });
-    this.relay.kick();
-    return winner;
   }
 
   async #replay(before: Remembered, content: string, claims: SessionClaims): Promise<Accepted> {

@@ -162,9 +162,18 @@ export class RunStore {
   async move(db: Db, before: RunRecord, dispatch: Dispatch, change: RunChange): Promise<RunRecord> {
     const now = this.clock.now();
     const after = stepped(before, change, now);
-    const updated = await db.query(
-      `UPDATE run SET state = $3, reason = $4, message = $5, since = $6, ended_at = $7, ending = $8, version = version + 1, seq = seq + 1
-       WHERE id = $1 AND version = $2 RETURNING id`,
+    const event = this.#eventRow(after, dispatch);
+    // One round trip: the task and the event follow the run only when its version was the one that was read.
+    const moved = await db.query(
+      `WITH moved AS (
+         UPDATE run SET state = $3, reason = $4, message = $5, since = $6, ended_at = $7, ending = $8, version = version + 1, seq = seq + 1
+         WHERE id = $1 AND version = $2 RETURNING id, org, seq
+       ), the_task AS (
+         UPDATE task SET state = $10, reason = $4, since = $9 FROM moved WHERE task.run = moved.id AND task.state <> $10
+       ), the_event AS (
+         INSERT INTO run_event (run, seq, org, id, at, body) SELECT id, seq, org, $11, $9, $12 FROM moved
+       )
+       SELECT id FROM moved`,
       [
         after.id,
         before.version,
@@ -174,26 +183,13 @@ export class RunStore {
         after.since,
         after.endedAt ?? null,
         after.ending === undefined ? null : Buffer.from(endingBytes(after.ending)),
+        now,
+        after.task.state,
+        event.id,
+        Buffer.from(event.payload),
       ],
     );
-    if (updated.length === 0) throw conflict(before.id);
-    if (after.task.state !== before.task.state) {
-      await db.query('UPDATE task SET state = $2, reason = $3, since = $4 WHERE id = $1', [
-        after.task.id,
-        after.task.state,
-        change.reason,
-        now,
-      ]);
-    }
-    const event = this.#eventRow(after, dispatch);
-    await db.query('INSERT INTO run_event (run, seq, org, id, at, body) VALUES ($1, $2, $3, $4, $5, $6)', [
-      after.id,
-      after.seq,
-      after.org,
-      event.id,
-      now,
-      Buffer.from(event.payload),
-    ]);
+    if (moved.length === 0) throw conflict(before.id);
     const facts = { from: before.state, to: after.state, task: after.task.state, reason: change.reason };
     await enqueue(db, [event, auditRow(transitionEvent('run.transition', after, dispatch, facts), this.clock)]);
     return after;
