@@ -4,7 +4,7 @@ import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Handle, SandboxMount } from '../src/backends/backend.ts';
-import { isAlive } from '../src/backends/process/proc.ts';
+import { childrenOf, isAlive, processesMarked } from '../src/backends/process/proc.ts';
 import { isRoot, TestGround } from './backend.builder.ts';
 import { aProbe } from './backend-probe.builder.ts';
 
@@ -223,6 +223,36 @@ describe('a runtime that is killed', () => {
     await other.close();
     await ground.backend.kill(handle);
     await ground.backend.cleanup(handle);
+  });
+});
+
+describe('root', () => {
+  test('that may not mount is refused and starts nothing under its own uid', async () => {
+    if (!isRoot) return;
+    const { node, program } = await aProbe();
+    const bare = spawn('setpriv', [
+      '--bounding-set=-sys_admin',
+      node,
+      program,
+      ground.directory,
+      'bare',
+      'true',
+      '20',
+      'wait',
+    ]);
+    const [line] = (await once(bare.stdout, 'data')) as [Buffer];
+    expect(JSON.parse(line.toString('utf8'))).toBe('runtime.isolation_missing');
+    await once(bare, 'exit');
+  });
+
+  test('makes a new mount view when the helper that holds it dies', async () => {
+    if (!isRoot) return;
+    const own = await childrenOf(process.pid);
+    const helpers = (await processesMarked('sallyport-view')).filter(({ pid }) => own.includes(pid));
+    expect(helpers).toHaveLength(1);
+    for (const { pid } of helpers) process.kill(pid, 'SIGKILL');
+    while ((await processesMarked('sallyport-view')).some(({ pid }) => helpers.some((helper) => helper.pid === pid)));
+    expect((await ground.run('exit 0')).exit).toMatchObject({ code: 0 });
   });
 });
 

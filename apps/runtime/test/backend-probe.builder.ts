@@ -14,12 +14,18 @@ export interface Probe {
   readonly home: string;
 }
 
-/** Arguments: folder, label, script, deadline, `wait` to see it end. Prints the handle, and with `wait` the end and a refusal. */
+/**
+ * Arguments: folder, label, script, deadline, `wait` to see it end. Prints the handle, or why there is none; with `wait` the end,
+ * and the answer to a profile that demands control groups.
+ */
 const source = `
 import { TestGround, profileNamed } from './backend.builder.ts';
 const [directory, label, script, deadline, wait] = process.argv.slice(2);
 const ground = await new TestGround(directory, label).open();
-const handle = await ground.start(script, { deadlineSeconds: Number(deadline ?? 20) });
+const handle = await ground.start(script, { deadlineSeconds: Number(deadline ?? 20) }).catch((error) => {
+  process.stdout.write(JSON.stringify(error.reason) + '\\n');
+  process.exit(0);
+});
 process.stdout.write(JSON.stringify(handle) + '\\n');
 if (wait === 'wait') {
   process.stdout.write(JSON.stringify(await ground.finish(handle)) + '\\n');

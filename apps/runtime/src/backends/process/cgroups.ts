@@ -197,19 +197,46 @@ async function openLegacy(hierarchies: readonly Hierarchy[], label: string): Pro
   return new Cgroups(parents);
 }
 
+/** Makes room for groups below one that holds processes: v2 wants them in a leaf of their own. Whoever forks meanwhile is met again. */
+async function evacuate(home: string, label: string): Promise<void> {
+  const leaf = join(home, `sallyport-${label}-self`);
+  await mkdir(leaf, { recursive: true });
+  for (let round = 0; round < 5; round += 1) {
+    const pids = await membersOf([home]);
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      await writeFile(join(leaf, 'cgroup.procs'), String(pid)).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      });
+    }
+  }
+}
+
+async function delegate(home: string, label: string): Promise<Cgroups> {
+  const directory = join(home, `sallyport-${label}`);
+  await mkdir(directory, { recursive: true });
+  const enable = controllers.map((name) => `+${name}`).join(' ');
+  await writeFile(join(home, 'cgroup.subtree_control'), enable);
+  await writeFile(join(directory, 'cgroup.subtree_control'), enable);
+  return new Cgroups([{ version: 2, controllers, directory }]);
+}
+
+/** Whether a group is ours to rearrange: delegated to an ordinary user, or the top of what a container sees. */
+const isOurs = ({ own, mountPoint }: Hierarchy, home: string): boolean =>
+  home === own && (process.getuid?.() !== 0 || own === mountPoint);
+
 async function openUnified(hierarchy: Hierarchy, label: string): Promise<Cgroups | CgroupsMissing> {
   const causes: string[] = [];
   for (const home of new Set([hierarchy.own, hierarchy.mountPoint])) {
     try {
-      const directory = join(home, `sallyport-${label}`);
-      await mkdir(directory, { recursive: true });
-      const enable = controllers.map((name) => `+${name}`).join(' ');
-      // Refused with EBUSY while processes live in `home` itself, unless that is the root of the hierarchy.
-      await writeFile(join(home, 'cgroup.subtree_control'), enable);
-      await writeFile(join(directory, 'cgroup.subtree_control'), enable);
-      return new Cgroups([{ version: 2, controllers, directory }]);
+      return await delegate(home, label).catch(async (error: unknown) => {
+        // The kernel's answer while processes live in `home` itself, unless it is the root of the hierarchy.
+        if (errorCode(error) !== 'EBUSY' || !isOurs(hierarchy, home)) throw error;
+        await evacuate(home, label);
+        return delegate(home, label);
+      });
     } catch (error) {
-      causes.push(`${home}: ${error instanceof Error ? error.message : String(error)}`);
+      causes.push(`${home}: ${String(error)}`);
       await rmdir(join(home, `sallyport-${label}`)).catch(() => undefined);
     }
   }

@@ -279,11 +279,10 @@ export class ProcessBackend implements Backend {
     return [];
   }
 
-  /** The ground every start stands on; laid again when it failed, or when its helper died. */
-  private async prepared(): Promise<Ground> {
-    const ground = await this.ground?.catch(() => undefined);
-    if (ground?.view.alive()) return ground;
-    this.ground = this.prepare();
+  /** The ground every start stands on; laid again when that failed, or when its helper died. */
+  private prepared(): Promise<Ground> {
+    const again = (): Promise<Ground> => this.prepare();
+    this.ground = this.ground?.then((ground) => (ground.view.alive() ? ground : again()), again) ?? this.prepare();
     return this.ground;
   }
 
