@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Outcome } from '@sallyport/contracts/audit/v1/audit';
 import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { WorkspaceState } from '@sallyport/contracts/workspace/v1/workspace';
 import type { DispatchClaims } from '@sallyport/core/claims';
@@ -298,6 +299,53 @@ describe('a ro mount', () => {
     const later = await edge.prepare(await dispatch('run_3', 1, 'ro'), name, 'ro');
     expect(later.commit).toBe(commit);
     expect(readFileSync(join(later.target, 'a.txt'), 'utf8')).toBe('changed\n');
+  });
+});
+
+describe('the audit log', () => {
+  test('has a mount before anything is handed out', async () => {
+    const { name, head, dispatch } = await aWorkspace();
+    const prepared = await edge.prepare(await dispatch(), name, 'rw');
+    const [event] = world.audit.events.slice(-1);
+    expect(event).toMatchObject({
+      kind: 'workspace.mount',
+      run: 'run_1',
+      dispatch: 'dsp_run_1_1',
+      resource: `workspace/${name}`,
+      subject: 'usr_test',
+    });
+    expect(event?.facts).toEqual({ mode: 'rw', commit: head, epoch: '1', lease: prepared.lease });
+  });
+
+  test('that cannot record stops the mount, which works when it is back', async () => {
+    const { name, dispatch } = await aWorkspace();
+    const call = await dispatch();
+    world.audit.down = true;
+    try {
+      await expect(edge.prepare(call, name, 'rw')).rejects.toMatchObject({
+        code: 'unavailable',
+        reason: 'audit.unavailable',
+      });
+    } finally {
+      world.audit.down = false;
+    }
+    expect((await edge.prepare(call, name, 'rw')).lease).not.toBe('');
+  });
+
+  test('has the commit with its tree, and each refusal once', async () => {
+    const { name, head, dispatch } = await aWorkspace();
+    const call = await dispatch();
+    const prepared = await edge.prepare(call, name, 'rw');
+    writeFileSync(join(prepared.target, 'a.txt'), 'x');
+    const before = (await world.events()).length;
+    const { commit } = await edge.mounts.capture(prepared, accessOf(call));
+    await edge.prepare(await dispatch('run_2'), name, 'rw').catch(() => undefined);
+    const added = (await world.events()).slice(before);
+    expect(added.map(({ kind, outcome, reason, run }) => ({ kind, outcome, reason, run }))).toEqual([
+      { kind: 'workspace.commit', outcome: Outcome.ALLOW, reason: '', run: 'run_1' },
+      { kind: 'workspace.denied', outcome: Outcome.DENY, reason: 'workspace.busy', run: 'run_2' },
+    ]);
+    expect(added[0]?.facts).toMatchObject({ commit, parent: head, files: '1', lease: prepared.lease });
   });
 });
 

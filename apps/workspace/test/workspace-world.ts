@@ -19,6 +19,7 @@ import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { workspaceEnv } from '../src/config.ts';
 import { WorkspaceModule } from '../src/workspace.module.ts';
+import { FakeAudit } from './fake-audit.ts';
 
 export type Client = BusClient<typeof WorkspaceService>;
 
@@ -37,10 +38,12 @@ export class WorkspaceWorld {
   readonly database: TestDatabase;
   readonly bus: TestBus;
   readonly issuer: TestIssuer;
+  readonly audit: FakeAudit;
   readonly #clients = new Map<Caller, Client>();
   #service: HostedService | undefined;
 
-  private constructor(database: TestDatabase, bus: TestBus, issuer: TestIssuer) {
+  private constructor(database: TestDatabase, bus: TestBus, issuer: TestIssuer, audit: FakeAudit) {
+    this.audit = audit;
     this.directory = mkdtempSync(join(tmpdir(), 'sally-ws-'));
     this.database = database;
     this.bus = bus;
@@ -49,7 +52,7 @@ export class WorkspaceWorld {
 
   static async start(env: Record<string, string> = {}): Promise<WorkspaceWorld> {
     const [database, bus, issuer] = await Promise.all([testDatabase('workspace'), testBus(), TestIssuer.create()]);
-    const world = new WorkspaceWorld(database, bus, issuer);
+    const world = new WorkspaceWorld(database, bus, issuer, await FakeAudit.serve(await bus.connect('audit')));
     writeFileSync(join(world.directory, 'root.key'), randomBytes(32), { mode: 0o600 });
     await world.host(env);
     for (const caller of ['api', 'runtime', 'scheduler'] as const) {

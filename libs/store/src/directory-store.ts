@@ -36,10 +36,12 @@ export class DirectoryStore implements ObjectStore {
 
   /** Opens a directory, makes it when it is missing, and drops what a crash left under way. */
   static async open(root: string): Promise<DirectoryStore> {
-    await rm(join(root, incoming), { recursive: true, force: true });
-    await mkdir(join(root, incoming), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    try {
+      await rm(join(root, incoming), { recursive: true, force: true });
+      await mkdir(join(root, incoming), { recursive: true, mode: 0o700 });
+    } catch (error) {
       throw bucketFailed('be opened', error);
-    });
+    }
     return new DirectoryStore(root);
   }
 

@@ -35,11 +35,15 @@ export function gitFileOf(name: string): GitFile | undefined {
 
 /** What makes a control file one that strict git refuses, and with it every object sent along. */
 export function isUnsafeGitFile(kind: GitFile, content: Buffer): boolean {
-  const lines = content.toString('latin1').split('\n');
-  if (kind === 'gitattributes') return lines.some((line) => line.length >= 2048);
-  return lines.some((line) => unsafeModuleLine.test(line)) || /\r(?!\n|$)/.test(content.toString('latin1'));
+  if (kind === 'gitattributes')
+    return content
+      .toString('latin1')
+      .split('\n')
+      .some((line) => line.length >= 2048);
+  const text = content.toString('utf8');
+  return /\r(?!\n|$)/.test(text) || text.split('\n').some((line) => unsafeModuleLine.test(line));
 }
 
 /** A url or path that starts with a dash or hides a control character, a name that climbs, an update that runs a command. */
 const unsafeModuleLine =
-  /^\s*(?:(?:url|path)\s*=\s*"?\s*-|(?:url|path)\s*=.*(?:%0a|\\[nr]|[\x00-\x08\x0b-\x1f])|update\s*=\s*"?\s*!|\[\s*submodule\s+"(?:.*[/\\])?\.\.(?:[/\\].*)?"\s*\])/i;
+  /^\s*(?:(?:url|path)\s*=\s*"?\s*-|(?:url|path)\s*=.*(?:%0a|\\[nr]|(?![\t\n\r])\p{Cc})|update\s*=\s*"?\s*!|\[\s*submodule\s+"(?:.*[/\\])?\.\.(?:[/\\].*)?"\s*\])/iu;

@@ -35,12 +35,11 @@ export const isObjectId = (text: string): boolean => /^[0-9a-f]{40}$/.test(text)
 export function isRefName(name: string): boolean {
   const parts = name.split('/');
   const wellFormed = parts.every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
   return (
     parts.length > 2 &&
     parts[0] === 'refs' &&
     wellFormed &&
-    !/\.\.|@\{|[\x00-\x20~^:?*[\\\x7f]|\.$/.test(name) &&
+    !/\.\.|@\{|[\p{Cc} ~^:?*[\\]|\.$/u.test(name) &&
     name.length <= 250
   );
 }

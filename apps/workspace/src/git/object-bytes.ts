@@ -53,8 +53,7 @@ export interface NewCommit {
 export const platform: Signature = { name: 'Sallyport', email: 'platform@sallyport.local' };
 
 /** Without what git reserves or drops in an identity line. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out.
-const bare = (text: string): string => text.replace(/[\x00-\x1f<>]/g, '').replace(/^[\s.,:;"'\\]+|[\s.,:;"'\\]+$/g, '');
+const bare = (text: string): string => text.replace(/[\p{Cc}<>]/gu, '').replace(/^[\s.,:;"'\\]+|[\s.,:;"'\\]+$/g, '');
 
 function identity({ name, email }: Signature, at: number): string {
   return `${bare(name) || 'unknown'} <${bare(email).replace(/\s/g, '')}> ${Math.floor(at / 1000)} +0000`;

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { badBundle } from '../faults.ts';
 import {
   type GitObject,
@@ -48,8 +48,7 @@ export async function writePack(path: string, objects: readonly GitObject[], bas
 }
 
 async function* entriesOf(path: string): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r');
-  const { size } = await file.stat().finally(() => file.close());
+  const { size } = await stat(path);
   const end = size - packTrailerBytes - 1;
   if (end < packHeaderBytes) return;
   for await (const chunk of createReadStream(path, { start: packHeaderBytes, end })) yield chunk as Buffer;

@@ -113,8 +113,7 @@ export class Quarantine {
   /** A carriage return in a submodule path makes git write to another path than it checked. */
   async #checkModules(oid: string): Promise<void> {
     const { stdout } = await this.git(['cat-file', 'blob', oid], { outputBytes: 1024 * 1024 });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-    if (/\r(?!\n|$)|[\x00-\x08\x0b\x0c\x0e-\x1f]/.test(stdout.toString('latin1'))) throw objectsRefused('gitmodules');
+    if (/\r(?!\n|$)|(?![\t\n\r])\p{Cc}/u.test(stdout.toString('utf8'))) throw objectsRefused('gitmodules');
   }
 
   /**

@@ -4,9 +4,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Mount, MountMode } from '@sallyport/contracts/unit/v1/unit';
 import type { DispatchClaims } from '@sallyport/core/claims';
 import { Clock } from '@sallyport/core/clock';
-import { auditRow } from '@sallyport/service/audit';
+import { AuditClient } from '@sallyport/service/audit';
 import { CONFIG } from '@sallyport/service/start';
-import { enqueue } from '@sallyport/store/outbox';
 import { Store } from '@sallyport/store/store';
 import type { WorkspaceConfig } from '../config.ts';
 import { mountRefused } from '../faults.ts';
@@ -33,6 +32,7 @@ export class PrepareMount {
     private readonly store: Store,
     private readonly cache: GitCache,
     private readonly clock: Clock,
+    private readonly audit: AuditClient,
     @Inject(CONFIG) config: WorkspaceConfig,
   ) {
     this.#leaseMs = config.SALLY_MOUNT_LEASE_SECONDS * 1000;
@@ -44,19 +44,27 @@ export class PrepareMount {
     assertCovered(claims, mount.workspace, mode);
     const { row, packs, lease } = await this.#grant(claims, mount.workspace, mode);
     const workspace = new OpenWorkspace(row, packs, await this.cache.ready(row, packs));
-    return { commit: row.head, tree: await workspace.tree(row.head), packs, lease };
+    // Nothing is handed out before the log has it; a lease that stays behind on a failure is the same dispatch's to ask for again.
+    const [tree] = await Promise.all([workspace.tree(row.head), this.#record(claims, row, mode, lease)]);
+    return { commit: row.head, tree, packs, lease };
   }
 
-  async #grant(
+  #grant(
     claims: DispatchClaims,
     name: string,
     mode: MountKind,
   ): Promise<{ row: WorkspaceRow; packs: readonly StoredPack[]; lease: string }> {
-    const { org, env, sub, txn, tctx } = claims;
-    return await this.store.tx(org, async (db) => {
-      const row = await findWorkspace(db, org, name, mode === 'rw' ? 'FOR UPDATE OF w' : '');
+    return this.store.tx(claims.org, async (db) => {
+      const row = await findWorkspace(db, claims.org, name, mode === 'rw' ? 'FOR UPDATE OF w' : '');
       const lease = mode === 'rw' ? await takeLease(db, row, claims, this.clock.now(), this.#leaseMs) : '';
-      const event = {
+      return { row, packs: await packsOf(db, row), lease };
+    });
+  }
+
+  #record(claims: DispatchClaims, row: WorkspaceRow, mode: MountKind, lease: string): Promise<void> {
+    const { org, env, sub, txn, tctx } = claims;
+    return this.audit.append([
+      {
         kind: 'workspace.mount',
         org,
         environment: env,
@@ -64,13 +72,11 @@ export class PrepareMount {
         actors: actorsOf(claims),
         run: txn,
         dispatch: tctx.dsp.id,
-        resource: `workspace/${name}`,
+        resource: `workspace/${row.name}`,
         outcome: 'allow',
         facts: { mode, commit: row.head, epoch: String(tctx.lease.epoch), ...(lease === '' ? {} : { lease }) },
-      } as const;
-      await enqueue(db, [auditRow(event, this.clock)]);
-      return { row, packs: await packsOf(db, row), lease };
-    });
+      },
+    ]);
   }
 }
 

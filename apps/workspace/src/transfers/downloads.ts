@@ -60,7 +60,7 @@ export class Downloads {
   }
 
   onModuleDestroy(): void {
-    for (const id of [...this.#downloads.keys()]) this.#end(id);
+    for (const id of this.#downloads.keys()) this.#end(id);
   }
 
   open(init: DownloadInit): string {

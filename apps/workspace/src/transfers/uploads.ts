@@ -61,7 +61,7 @@ export class Uploads {
   }
 
   async onModuleDestroy(): Promise<void> {
-    for (const id of [...this.#uploads.keys()]) await this.#end(id);
+    for (const id of this.#uploads.keys()) await this.#end(id);
   }
 
   async begin(owner: UploadOwner, size: number, sha256: string): Promise<string> {
