@@ -15,8 +15,20 @@ describe('the canonical form', () => {
   });
 
   test.each([0, 1, 12, 1_000_000])('of a template at %i is the form of the event itself', (seq) => {
-    const tricky = made({ facts: { a: '1', seq: '1' }, resource: ',"seq":"1"', reason: 'x' });
-    for (const event of [...aRun().map((init) => create(EventSchema, init)), tricky]) {
+    const tricky = [
+      made({
+        facts: { seq: '1', a: '1', Z: '', '9': 'x', _: 'ü' },
+        resource: ',"seq":"1"',
+        reason: 'x',
+        outcome: Outcome.ERROR,
+      }),
+      made({
+        hashes: { tree: 'ab'.repeat(32), commit: 'cd'.repeat(20) },
+        actors: ['a"b', '\\', '\u007f\u2028\ud83d\ude00', ''],
+      }),
+      made({ decision: 'dec_1', intent: 'evt_1', environment: '', subject: '', outcome: Outcome.DENY }),
+    ];
+    for (const event of [...aRun().map((init) => create(EventSchema, init)), ...tricky]) {
       expect(eventTemplate(event).at(seq)).toBe(canonicalEvent(create(EventSchema, { ...event, seq: BigInt(seq) })));
     }
   });

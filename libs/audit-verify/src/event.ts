@@ -1,6 +1,6 @@
 /** One byte form per event (RFC 8785 over canonical proto JSON), and what every event must look like. */
 
-import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
+import { fromJsonString, toJson } from '@bufbuild/protobuf';
 import { type Event, EventSchema, Outcome } from '@sallyport/contracts/audit/v1/audit';
 import canonicalize from 'canonicalize';
 import { kinds } from './kinds.ts';
@@ -21,15 +21,46 @@ export interface EventTemplate {
   at(seq: number): string;
 }
 
-/** The template of an event; its own `seq` is ignored. Costs one canonicalisation however often it is placed. */
+const outcomeNames: ReadonlyMap<number, string> = new Map([
+  [Outcome.ALLOW, 'OUTCOME_ALLOW'],
+  [Outcome.DENY, 'OUTCOME_DENY'],
+  [Outcome.ERROR, 'OUTCOME_ERROR'],
+]);
+
+const member = (key: string, value: string): string => (value === '' ? '' : `,"${key}":${JSON.stringify(value)}`);
+
+function object(key: string, map: Readonly<Record<string, string>>): string {
+  const keys = Object.keys(map).toSorted();
+  if (keys.length === 0) return '';
+  return `,"${key}":{${keys.map((name) => `${JSON.stringify(name)}:${JSON.stringify(map[name])}`).join(',')}}`;
+}
+
+/**
+ * The template of an event within its schema; its own `seq` is ignored.
+ *
+ * Writes the members in their RFC 8785 order by hand, several times faster than the general form: this is the hot path of the log.
+ * The verifier reads every event back through the general form, so a difference cannot pass unnoticed.
+ */
 export function eventTemplate(event: Event): EventTemplate {
-  const text = canonicalEvent(create(EventSchema, { ...event, seq: 1n }));
-  const mark = ',"seq":"1"';
-  // Only strings follow `seq`, and a quote inside a string is escaped, so the last match is the field itself.
-  const at = text.lastIndexOf(mark);
-  const head = text.slice(0, at);
-  const tail = text.slice(at + mark.length);
-  return { at: (seq) => (seq === 0 ? head + tail : `${head},"seq":"${seq}"${tail}`) };
+  const head = [
+    event.actors.length === 0 ? '' : `,"actors":${JSON.stringify(event.actors)}`,
+    member('decision', event.decision),
+    member('dispatch', event.dispatch),
+    member('environment', event.environment),
+    object('facts', event.facts),
+    object('hashes', event.hashes),
+    member('id', event.id),
+    member('intent', event.intent),
+    member('kind', event.kind),
+    member('org', event.org),
+    member('outcome', outcomeNames.get(event.outcome) ?? ''),
+    member('producer', event.producer),
+    member('reason', event.reason),
+    member('resource', event.resource),
+    member('run', event.run),
+  ].join('');
+  const tail = `${member('subject', event.subject)}${member('time', event.time)}}`;
+  return { at: (seq) => `{${head.slice(1)}${seq === 0 ? '' : `,"seq":"${seq}"`}${tail}` };
 }
 
 /** The event whose canonical bytes these are, or undefined: wrong UTF-8, unknown field or any other spelling. */
@@ -52,8 +83,6 @@ const digest = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u;
 const instant =
   /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}(?:[0-9]{3})?Z$/u;
 
-const outcomes: ReadonlySet<number> = new Set([Outcome.ALLOW, Outcome.DENY, Outcome.ERROR]);
-
 /** A short text with no control character and no half of a surrogate pair. */
 const isShort = (text: string, max: number): boolean =>
   text.length <= max && text.isWellFormed() && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
@@ -71,7 +100,7 @@ const fieldRules: readonly (readonly [field: string, holds: (event: Event) => bo
   ['run', (event) => optional(event.run, reference)],
   ['dispatch', (event) => optional(event.dispatch, reference)],
   ['resource', (event) => isShort(event.resource, 512)],
-  ['outcome', (event) => outcomes.has(event.outcome)],
+  ['outcome', (event) => outcomeNames.has(event.outcome)],
   ['reason', (event) => word.test(event.reason)],
   ['decision', (event) => optional(event.decision, reference)],
   ['intent', (event) => optional(event.intent, reference)],

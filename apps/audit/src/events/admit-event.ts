@@ -1,8 +1,7 @@
 /** Judges one event from a producer; pure. */
 
-import { create } from '@bufbuild/protobuf';
 import { brokenField, type EventTemplate, eventTemplate, maxEventBytes } from '@sallyport/audit-verify/event';
-import { type Event, EventSchema } from '@sallyport/contracts/audit/v1/audit';
+import type { Event } from '@sallyport/contracts/audit/v1/audit';
 import type { Caller } from '@sallyport/core/access';
 import { auditKinds } from '@sallyport/core/audit-kinds';
 import { foreignKind, malformedEvent, unknownKind } from '../faults.ts';
@@ -24,7 +23,7 @@ export function admitEvent(said: Event, caller: Caller, index: number): Admitted
   const owner = ownerOf(said.kind);
   if (owner === undefined) throw unknownKind(said.kind);
   if (owner !== caller || (said.producer !== '' && said.producer !== caller)) throw foreignKind(caller, said.kind);
-  const event = create(EventSchema, { ...said, producer: caller, seq: 0n });
+  const event: Event = { ...said, producer: caller, seq: 0n };
   const field = brokenField(event);
   if (field !== undefined) throw malformedEvent(index, field);
   const template = eventTemplate(event);
