@@ -57,7 +57,7 @@ export class EndWorkload {
 
   /** Ends the sandbox of a workload that is already stopping. */
   bringDown(live: LiveWorkload): void {
-    void this.#bringDown(live).catch((error: unknown) => {
+    live.down = this.#bringDown(live).catch((error: unknown) => {
       this.log.error({ workload: live.record.id, error }, 'a workload could not be brought down');
     });
   }

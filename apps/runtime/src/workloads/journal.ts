@@ -21,7 +21,7 @@ export class Journal {
   readonly #directory: string;
   readonly #log: Log;
   readonly #writing = new Map<string, Promise<void>>();
-  readonly #waiting = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, { record: WorkloadRecord; readonly done: Promise<void> }>();
 
   constructor(directory: string, log: Log) {
     this.#directory = directory;
@@ -49,13 +49,14 @@ export class Journal {
     const running = this.#writing.get(record.id);
     if (running === undefined) return this.#begin(record);
     const queued = this.#waiting.get(record.id);
-    if (queued !== undefined) return queued;
-    const next = running.then(
-      () => this.#begin(record),
-      () => this.#begin(record),
-    );
-    this.#waiting.set(record.id, next);
-    return next;
+    if (queued !== undefined) {
+      queued.record = record;
+      return queued.done;
+    }
+    const begin = (): Promise<void> => this.#begin(this.#waiting.get(record.id)?.record ?? record);
+    const done = running.then(begin, begin);
+    this.#waiting.set(record.id, { record, done });
+    return done;
   }
 
   /** Every record that can be read. What cannot be read is put aside under another name and logged, never believed. */
@@ -79,8 +80,9 @@ export class Journal {
     return records.toSorted((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** Removes a workload's folder with everything in it. */
+  /** Removes a workload's folder with everything in it, after the writes that are under way: none may bring it back. */
   async forget(id: string): Promise<void> {
+    await Promise.allSettled([this.#writing.get(id), this.#waiting.get(id)?.done]);
     await rm(this.directoryOf(id), { recursive: true, force: true });
   }
 

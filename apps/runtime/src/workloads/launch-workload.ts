@@ -160,13 +160,17 @@ export class LaunchWorkload {
     live.startFault ??= fault;
     if (record.handle !== undefined) {
       // Its watcher settles it once the substrate says that it is gone.
-      await this.backend
-        .kill(record.handle)
-        .catch((error: unknown) => this.log.error({ workload: record.id, error }, 'a kill failed'));
+      live.down = Promise.all([live.down, this.#kill(record.handle)]).then(() => undefined);
       return;
     }
     await rm(this.attend.tetherDirectory(record.id), { recursive: true, force: true }).catch(() => undefined);
     await this.settle.settleUnstarted(live);
+  }
+
+  #kill(handle: Handle): Promise<void> {
+    return this.backend.kill(handle).catch((error: unknown) => {
+      this.log.error({ workload: handle.id, error }, 'a kill failed');
+    });
   }
 
   #directoryOf = (id: string, { workspace }: Mount): string => this.attend.mountDirectory(id, workspace);

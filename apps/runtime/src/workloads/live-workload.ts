@@ -35,6 +35,8 @@ export class LiveWorkload {
   readonly killing = new AbortController();
   /** Fires once its process tree is gone. */
   readonly gone = new AbortController();
+  /** Settles when nobody is killing it any more: what bears its id later is safe from them. */
+  down: Promise<void> = Promise.resolve();
   tether: TetherServer | undefined;
   /** Why it could not be started, when it could not. */
   startFault: Fault | undefined;

@@ -91,6 +91,7 @@ export class SettleWorkload {
     if (record.state === 'stopped' || record.state === 'destroyed') return;
     live.gone.abort();
     live.work.reject(new Error('the sandbox is gone'));
+    await live.down;
     await live.tether?.close();
     record.logTail = await this.#tailOf(live);
     const ran = record.startedAt !== undefined;

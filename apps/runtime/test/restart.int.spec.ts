@@ -1,0 +1,160 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
+import { Verdict } from '@sallyport/contracts/unit/v1/event';
+import type { Unit } from '@sallyport/contracts/unit/v1/unit';
+import { aUnit } from '../src/workloads/workload.builder.ts';
+import { RuntimeChild } from './child.ts';
+import { World } from './world.ts';
+
+let world: World;
+let child: RuntimeChild;
+
+beforeEach(async () => {
+  world = await World.around();
+  child = new RuntimeChild(world);
+  await child.start();
+});
+
+afterEach(async () => {
+  await child.end('SIGTERM');
+  await world.close();
+});
+
+const hang = 'await new Promise(() => setInterval(() => {}, 1000));';
+const until = (path: string): string =>
+  `await new Promise((resolve) => { const timer = setInterval(() => { if (fs.existsSync('${path}')) { clearInterval(timer); resolve(); } }, 20); });`;
+
+const pidOf = (unit: Unit): number => {
+  const text = readFileSync(join(world.directory, 'workloads', unit.dispatch, 'journal.json'), 'utf8');
+  return (JSON.parse(text) as { handle: { pid: number } }).handle.pid;
+};
+
+/** A process that only waits to be collected by its parent is dead. */
+const alive = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+
+describe('a runtime that is killed and started again', () => {
+  test('goes on with a live workload as if nothing had been', async () => {
+    const code = `
+      await emit({ messageDelta: { text: 'before' } });
+      ${until('/workspace/demo/go')}
+      await emit({ messageDelta: { text: 'after' } });
+      await done('VERDICT_SUCCEEDED', 'both');`;
+    const unit = world.unit(code, { mounts: aUnit().mounts });
+    await world.create(unit);
+    await world.until(() => world.texts(unit).includes('before'));
+    const pid = pidOf(unit);
+    await child.end('SIGKILL');
+    expect(alive(pid)).toBe(true);
+    await child.start();
+    const { workload } = await world.client.getWorkload({ id: unit.dispatch });
+    expect(workload).toMatchObject({ state: WorkloadState.RUNNING, owner: 'usr_1', epoch: 1n });
+    expect(await world.create(unit)).toMatchObject({ state: WorkloadState.RUNNING });
+    writeFileSync(join(world.directory, 'workloads', unit.dispatch, 'mounts', 'demo', 'go'), '');
+    const end = await world.ended(unit);
+    expect(end).toMatchObject({
+      event: { workload: { stopReason: StopReason.COMPLETED, exitCode: 0 } },
+      result: { verdict: Verdict.SUCCEEDED, reply: 'both' },
+      commits: [{ workspace: 'demo' }],
+    });
+    expect(world.texts(unit)).toEqual(['before', 'after']);
+    const seqs = world.outputOf(unit).map(({ seq }) => seq);
+    expect(seqs).toEqual(seqs.map((_, index) => BigInt(index + 1)));
+    expect(world.exchanges).toBe(1);
+  });
+
+  test('settles from evidence what ended meanwhile', async () => {
+    const code = `await emit({ messageDelta: { text: 'ready' } }); ${until('/workspace/demo/go')} process.exit(7);`;
+    const unit = world.unit(code, { mounts: aUnit().mounts });
+    await world.create(unit);
+    await world.until(() => world.texts(unit).includes('ready'));
+    const pid = pidOf(unit);
+    await child.end('SIGKILL');
+    const gone = new Promise<void>((resolve) => {
+      const look = setInterval(() => {
+        if (alive(pid)) return;
+        clearInterval(look);
+        resolve();
+      }, 20);
+    });
+    writeFileSync(join(world.directory, 'workloads', unit.dispatch, 'mounts', 'demo', 'go'), '');
+    await gone;
+    await child.start();
+    const end = await world.ended(unit);
+    expect(end.event?.workload).toMatchObject({ stopReason: StopReason.FAILED, exitCode: 7 });
+    expect(end.commits).toMatchObject([{ workspace: 'demo' }]);
+  });
+
+  test('ends what had not got its work, and starts nothing twice', async () => {
+    const gate = Promise.withResolvers<void>();
+    world.exchangeGate = gate.promise;
+    const unit = world.unit(hang);
+    await world.create(unit);
+    await world.until(() => world.exchanges === 1);
+    await child.end('SIGKILL');
+    gate.resolve();
+    await child.start();
+    const end = await world.ended(unit);
+    expect(end.event?.workload).toMatchObject({ stopReason: StopReason.START_FAILED });
+    expect(end.event?.workload?.reason).toMatch(/^runtime\.edge_restarted/);
+    expect(world.exchanges).toBe(1);
+    expect(await world.create(unit)).toMatchObject({ state: WorkloadState.STOPPED });
+  });
+
+  test('kills a sandbox no journal knows', async () => {
+    const unit = world.unit(hang);
+    await world.create(unit);
+    await world.reported(unit, WorkloadState.RUNNING);
+    const pid = pidOf(unit);
+    await child.end('SIGKILL');
+    rmSync(join(world.directory, 'workloads', unit.dispatch, 'journal.json'));
+    await child.start();
+    expect(alive(pid)).toBe(false);
+    await expect(world.client.getWorkload({ id: unit.dispatch })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('still tells what it could not tell before', async () => {
+    const unit = world.unit(`await emit({ messageDelta: { text: 'kept' } }); await done();`);
+    world.schedulerDown = true;
+    await world.create(unit);
+    await world.until(() => world.kinds(unit).filter((kind) => kind === 'runtime.transition').length === 3);
+    expect((await world.client.getWorkload({ id: unit.dispatch })).workload?.state).toBe(WorkloadState.STOPPED);
+    await child.end('SIGKILL');
+    world.schedulerDown = false;
+    await child.start();
+    await world.ended(unit);
+    expect(world.reportsOf(unit).map(({ event }) => event?.seq)).toEqual([1n, 2n, 3n]);
+    expect(world.texts(unit)).toEqual(['kept']);
+  });
+
+  test('remembers a stop that came before its workload', async () => {
+    const unit = world.unit(hang);
+    await world.client.stopWorkload({ id: unit.dispatch });
+    await child.end('SIGKILL');
+    await child.start();
+    await expect(world.create(unit)).rejects.toMatchObject({ reason: 'runtime.stopped_before_start' });
+  });
+});
+
+describe('a runtime that is asked to end', () => {
+  test('ends its workloads, tells so, and leaves no process', async () => {
+    const unit = world.unit(`process.on('SIGTERM', () => {}); ${hang}`);
+    await world.create(unit);
+    await world.reported(unit, WorkloadState.RUNNING);
+    const pid = pidOf(unit);
+    const at = performance.now();
+    await child.end('SIGTERM');
+    expect(performance.now() - at).toBeLessThan(4_500);
+    expect(alive(pid)).toBe(false);
+    const end = await world.ended(unit);
+    expect(end.event?.workload).toMatchObject({ stopReason: StopReason.STOPPED });
+    expect(end.event?.workload?.reason).toMatch(/^edge_shutdown/);
+  });
+});
