@@ -10,9 +10,15 @@ export const apiEnv = z.object({
   /** Further host names to answer as, separated by commas; the loopback names are always among them. */
   SALLY_API_HOSTS: z.string().default(''),
   /** Largest git bundle taken for an import, bytes. */
-  SALLY_API_IMPORT_BYTES: z.coerce.number().int().positive().default(2 * 1024 ** 3),
+  SALLY_API_IMPORT_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(2 * 1024 ** 3),
   /** Event streams held open at a time. */
   SALLY_API_STREAMS: z.coerce.number().int().positive().default(2_000),
+  /** Milliseconds of silence after which a stream asks anew whether its reader may still read. */
+  SALLY_API_RECHECK_MS: z.coerce.number().int().positive().default(15_000),
   /** Folder of the documentation, for the pages that explain a refusal. */
   SALLY_API_DOCS: z.string().default(''),
 });

@@ -33,47 +33,98 @@ export const methodNotAllowed = (method: string, allow: string): Fault =>
   new Fault('invalid_argument', 'api.method_not_allowed', `${method} is not offered here; use ${allow}`, { allow });
 
 export const hostNotServed = (host: string): Fault =>
-  new Fault('invalid_argument', 'api.host_not_served', `this server does not answer as ${JSON.stringify(host)}; add the name to SALLY_API_HOSTS`, { host });
+  new Fault(
+    'invalid_argument',
+    'api.host_not_served',
+    `this server does not answer as ${JSON.stringify(host)}; add the name to SALLY_API_HOSTS`,
+    { host },
+  );
 
 export const bodyTooLarge = (limit: number): Fault =>
-  new Fault('resource_exhausted', 'api.body_too_large', `the body is larger than the ${limit} bytes this route takes; a task text may have 262144`, { limit: String(limit) });
+  new Fault(
+    'resource_exhausted',
+    'api.body_too_large',
+    `the body is larger than the ${limit} bytes this route takes; a task text may have 262144`,
+    { limit: String(limit) },
+  );
 
 export const taskTooLarge = (bytes: number, limit: number): Fault =>
-  new Fault('resource_exhausted', 'api.task_too_large', `the task text has ${bytes} bytes and the limit is ${limit}; put the rest into a workspace`, { bytes: String(bytes), limit: String(limit) });
+  new Fault(
+    'resource_exhausted',
+    'api.task_too_large',
+    `the task text has ${bytes} bytes and the limit is ${limit}; put the rest into a workspace`,
+    { bytes: String(bytes), limit: String(limit) },
+  );
 
 export const mediaTypeUnsupported = (got: string, want: string): Fault =>
-  new Fault('invalid_argument', 'api.media_type_unsupported', `the body is ${got || 'of no stated type'}; send ${want}`, { want });
+  new Fault(
+    'invalid_argument',
+    'api.media_type_unsupported',
+    `the body is ${got || 'of no stated type'}; send ${want}`,
+    { want },
+  );
 
 export const encodingUnsupported = (got: string): Fault =>
-  new Fault('invalid_argument', 'api.encoding_unsupported', `the content encoding ${got} is not taken; send gzip or none`);
+  new Fault(
+    'invalid_argument',
+    'api.encoding_unsupported',
+    `the content encoding ${got} is not taken; send gzip or none`,
+  );
 
 export const bodyMalformed = (want: string): Fault =>
   new Fault('invalid_argument', 'api.body_malformed', `the body is not ${want}`);
 
 export const digestMismatch = (): Fault =>
-  new Fault('invalid_argument', 'api.digest_mismatch', 'the bytes that came do not have the stated SHA-256; send them again');
+  new Fault(
+    'invalid_argument',
+    'api.digest_mismatch',
+    'the bytes that came do not have the stated SHA-256; send them again',
+  );
 
 export const pushRefused = (): Fault =>
-  new Fault('permission_denied', 'api.push_refused', 'workspaces are changed by runs, not by push; use `sally workspace import` for a new one');
+  new Fault(
+    'permission_denied',
+    'api.push_refused',
+    'workspaces are changed by runs, not by push; use `sally workspace import` for a new one',
+  );
 
 export const idempotencyMismatch = (): Fault =>
-  new Fault('failed_precondition', 'api.idempotency_mismatch', 'this Idempotency-Key came before with another request; take a new key');
+  new Fault(
+    'failed_precondition',
+    'api.idempotency_mismatch',
+    'this Idempotency-Key came before with another request; take a new key',
+  );
 
 export const idempotencyInFlight = (): Fault =>
-  new Fault('aborted', 'api.idempotency_in_flight', 'the first request with this Idempotency-Key is not done; try again in a moment');
+  new Fault(
+    'aborted',
+    'api.idempotency_in_flight',
+    'the first request with this Idempotency-Key is not done; try again in a moment',
+  );
 
 export const tooManyStreams = (limit: number): Fault =>
-  new Fault('resource_exhausted', 'api.too_many_streams', `this server already holds ${limit} open streams; close one or try later`, { limit: String(limit) });
+  new Fault(
+    'resource_exhausted',
+    'api.too_many_streams',
+    `this server already holds ${limit} open streams; close one or try later`,
+    { limit: String(limit) },
+  );
 
 /** An org that is not the key's own, said as if nothing were there. */
 export const workspaceUnknown = (): Fault =>
-  new Fault('not_found', 'api.workspace_unknown', 'there is no such workspace; `sally workspace ls` lists those the key may read');
+  new Fault(
+    'not_found',
+    'api.workspace_unknown',
+    'there is no such workspace; `sally workspace ls` lists those the key may read',
+  );
 
 export const listenFailed = (host: string, port: number, taken: boolean, cause: unknown): Fault =>
   new Fault(
     'failed_precondition',
     'api.listen_failed',
-    taken ? `port ${port} is taken; end what holds it or set SALLY_API_PORT` : `${host}:${port} cannot be listened on; set SALLY_API_HOST`,
+    taken
+      ? `port ${port} is taken; end what holds it or set SALLY_API_PORT`
+      : `${host}:${port} cannot be listened on; set SALLY_API_HOST`,
     { host, port: String(port) },
     { cause },
   );

@@ -32,14 +32,21 @@ interface Ended {
   readonly err: string;
 }
 
-function sally(args: readonly string[], how: { readonly env?: Record<string, string>; readonly input?: string } = {}): Promise<Ended> {
+function sally(
+  args: readonly string[],
+  how: { readonly env?: Record<string, string>; readonly input?: string } = {},
+): Promise<Ended> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...how.env };
   const child = spawn(process.execPath, [command, ...args], { cwd: folder, env });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
   child.stdin.end(how.input ?? '');
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() })));
+  return new Promise((resolve) =>
+    child.on('close', (code) =>
+      resolve({ code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }),
+    ),
+  );
 }
 
 /** A life for every run that is accepted. */
@@ -47,10 +54,12 @@ const plays = (life: (run: Run) => void): void => {
   stack.scheduler.onAccept = (run) => setImmediate(life, run);
 };
 
-const ends = (state: RunState, init = {}) => (run: Run) => {
-  stack.scheduler.say(run.id, { case: 'messageCompleted', value: { text: 'done' } });
-  stack.scheduler.end(run.id, state, init);
-};
+const ends =
+  (state: RunState, init = {}) =>
+  (run: Run) => {
+    stack.scheduler.say(run.id, { case: 'messageCompleted', value: { text: 'done' } });
+    stack.scheduler.end(run.id, state, init);
+  };
 
 describe('an exit code', () => {
   const cases: readonly (readonly [string, readonly string[], number, Record<string, string>?])[] = [
@@ -73,15 +82,25 @@ describe('an exit code', () => {
 
   test.each(cases)('is %s', async (_, args, code, env = {}) => {
     const ended = await sally(args, { env });
-    expect({ code: ended.code, err: ended.err }).toEqual({ code, err: code === 0 ? '' : expect.stringMatching(/error: .+\n {2}why: .+\n {2}next: .+/) });
+    expect({ code: ended.code, err: ended.err }).toEqual({
+      code,
+      err: code === 0 ? '' : expect.stringMatching(/error: .+\n {2}why: .+\n {2}next: .+/),
+    });
   });
 
-  test.each(cases.filter(([, , code]) => code !== 0))('is %s, and with -o json only one problem on standard error', async (_, args, code, env = {}) => {
-    const form = args.includes('-o') ? [] : ['-o', 'json'];
-    const ended = await sally([...args, ...form], { env });
-    expect(ended).toMatchObject({ code, out: '' });
-    if (form.length > 0) expect(JSON.parse(ended.err)).toMatchObject({ exit_code: code, code: expect.stringMatching(/^[a-z]+\.[a-z_]+$/) });
-  });
+  test.each(cases.filter(([, , code]) => code !== 0))(
+    'is %s, and with -o json only one problem on standard error',
+    async (_, args, code, env = {}) => {
+      const form = args.includes('-o') ? [] : ['-o', 'json'];
+      const ended = await sally([...args, ...form], { env });
+      expect(ended).toMatchObject({ code, out: '' });
+      if (form.length > 0)
+        expect(JSON.parse(ended.err)).toMatchObject({
+          exit_code: code,
+          code: expect.stringMatching(/^[a-z]+\.[a-z_]+$/),
+        });
+    },
+  );
 
   test.each<[number, string, (run: Run) => void]>([
     [0, 'a completed run', ends(RunState.COMPLETED, { verdict: Verdict.SUCCEEDED })],
@@ -124,14 +143,32 @@ describe('a run', () => {
 
   test('is shown as a timeline without colour when nobody looks', async () => {
     plays((run) => {
-      stack.scheduler.say(run.id, { case: 'stageReached', value: { stage: 'sandbox', tookMicros: 38_000n, detail: { network: 'none' } } });
-      stack.scheduler.say(run.id, { case: 'toolStarted', value: { call: '1', tool: 'bash', arguments: '{"command":"cat /workspace/company/data"}' } });
-      stack.scheduler.say(run.id, { case: 'egressDecided', value: { decision: 'dec_1', allowed: false, reason: 'host_not_allowed', target: 'example.com:443' } });
+      stack.scheduler.say(run.id, {
+        case: 'stageReached',
+        value: { stage: 'sandbox', tookMicros: 38_000n, detail: { network: 'none' } },
+      });
+      stack.scheduler.say(run.id, {
+        case: 'toolStarted',
+        value: { call: '1', tool: 'bash', arguments: '{"command":"cat /workspace/company/data"}' },
+      });
+      stack.scheduler.say(run.id, {
+        case: 'egressDecided',
+        value: { decision: 'dec_1', allowed: false, reason: 'host_not_allowed', target: 'example.com:443' },
+      });
       ends(RunState.COMPLETED)(run);
     });
     const { out } = await sally(['run', 'create', 'demo', '--task', 'x', '--wait']);
     expect(out).not.toContain('\u001b');
-    for (const part of ['sandbox', '38 ms', 'cat /workspace/company/data', 'example.com:443', 'host_not_allowed', 'dec_1', 'completed']) expect(out).toContain(part);
+    for (const part of [
+      'sandbox',
+      '38 ms',
+      'cat /workspace/company/data',
+      'example.com:443',
+      'host_not_allowed',
+      'dec_1',
+      'completed',
+    ])
+      expect(out).toContain(part);
   });
 
   test('leaves no escape of its output to the terminal, unless raw bytes are asked for', async () => {
@@ -184,7 +221,8 @@ describe('a workspace', () => {
 
 describe('a role', () => {
   test('goes through apply and back without a change', async () => {
-    const role = 'name: writer\nrunner: native\nprovider: { name: scripted, dialect: openai_chat, base_url: http://127.0.0.1:1 }\n';
+    const role =
+      'name: writer\nrunner: native\nprovider: { name: scripted, dialect: openai_chat, base_url: http://127.0.0.1:1 }\n';
     expect((await sally(['role', 'apply', '-'], { input: role })).out).toContain('version 1');
     const shown = (await sally(['role', 'get', 'writer', '-o', 'yaml'])).out;
     writeFileSync(join(folder, 'writer.yaml'), shown);
@@ -198,7 +236,10 @@ describe('a role', () => {
 describe('the rest', () => {
   test('asks for the status, the versions and any route', async () => {
     expect((await sally(['status'])).out).toContain('ready');
-    expect(JSON.parse((await sally(['version', '-o', 'json'])).out)).toMatchObject({ client: '0.1.0', server: '0.1.0' });
+    expect(JSON.parse((await sally(['version', '-o', 'json'])).out)).toMatchObject({
+      client: '0.1.0',
+      server: '0.1.0',
+    });
     expect(JSON.parse((await sally(['api', 'GET', '/v1/keys'])).out)).toMatchObject({ items: [{ id: 'key_1' }] });
     expect((await sally(['api', 'POST', '/v1/nothing', '-d', '{}'])).code).toBe(5);
   });
@@ -216,7 +257,9 @@ describe('the rest', () => {
   test('finds out what is wrong', async () => {
     const { out, code } = await sally(['doctor', '-o', 'json']);
     const { checks } = JSON.parse(out) as { checks: { name: string; state: string }[] };
-    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'git', 'disk', 'scheduler', 'audit']));
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['node', 'git', 'disk', 'scheduler', 'audit']),
+    );
     expect(code).toBe(checks.some(({ state }) => state === 'fail') ? 3 : 0);
   });
 

@@ -23,7 +23,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const env = (): Record<string, string> => ({ PATH: process.env['PATH'] ?? '', HOME: folder, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1' });
+const env = (): Record<string, string> => ({
+  PATH: process.env['PATH'] ?? '',
+  HOME: folder,
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_CONFIG_NOSYSTEM: '1',
+});
 const remote = (key: string, org = 'acme'): string => `http://any:${key}@127.0.0.1:${stack.port}/git/${org}/demo`;
 
 describe('git over HTTP', () => {
@@ -45,7 +50,9 @@ describe('git over HTTP', () => {
   test('refuses a push and says why', async () => {
     const target = join(folder, 'pusher');
     await run('git', ['clone', '-q', remote(adaKey), target], { env: env() });
-    await expect(run('git', ['-C', target, 'push', '-q', 'origin', 'main:other'], { env: env() })).rejects.toMatchObject({
+    await expect(
+      run('git', ['-C', target, 'push', '-q', 'origin', 'main:other'], { env: env() }),
+    ).rejects.toMatchObject({
       stderr: expect.stringContaining('api.push_refused'),
     });
   });
@@ -55,12 +62,18 @@ describe('git over HTTP', () => {
     const response = await stack.fetch(path, { key: null });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Basic realm="sallyport"');
-    await expect(run('git', ['clone', '-q', remote(eveKey), join(folder, 'eve')], { env: env() })).rejects.toThrow('not found');
+    await expect(run('git', ['clone', '-q', remote(eveKey), join(folder, 'eve')], { env: env() })).rejects.toThrow(
+      'not found',
+    );
   });
 
   test('does not inflate a request beyond its limit', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-    const response = await stack.fetch('/git/acme/demo/git-upload-pack', { method: 'POST', body: bomb, headers: { 'content-encoding': 'gzip' } });
+    const response = await stack.fetch('/git/acme/demo/git-upload-pack', {
+      method: 'POST',
+      body: bomb,
+      headers: { 'content-encoding': 'gzip' },
+    });
     expect(response.status).toBe(413);
   });
 });
@@ -75,14 +88,22 @@ describe('a bundle', () => {
     ['compressed', { 'content-encoding': 'gzip' }, gzipSync(bytes)],
   ])('is imported %s', async (name, headers, body) => {
     const target = `imported-${name.length}`;
-    const response = await stack.fetch(`/v1/workspaces/${target}/bundle`, { method: 'PUT', body, headers: headers as Record<string, string> });
+    const response = await stack.fetch(`/v1/workspaces/${target}/bundle`, {
+      method: 'PUT',
+      body,
+      headers: headers as Record<string, string>,
+    });
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ name: target, state: 'idle' });
     expect([...stack.workspace.uploads.values()].at(-1)?.bytes.equals(bytes)).toBe(true);
   });
 
   test('of other bytes than its digest says is refused', async () => {
-    const response = await stack.fetch('/v1/workspaces/wrong/bundle', { method: 'PUT', body: bytes, headers: { 'content-digest': digest(Buffer.from('x')) } });
+    const response = await stack.fetch('/v1/workspaces/wrong/bundle', {
+      method: 'PUT',
+      body: bytes,
+      headers: { 'content-digest': digest(Buffer.from('x')) },
+    });
     expect(await response.json()).toMatchObject({ status: 400, code: 'api.digest_mismatch' });
     expect(stack.workspace.names.has('wrong')).toBe(false);
   });
@@ -90,7 +111,12 @@ describe('a bundle', () => {
   test('beyond the limit is refused, stated or not', async () => {
     const large = Buffer.alloc(5 * 1024 * 1024);
     expect((await stack.fetch('/v1/workspaces/large/bundle', { method: 'PUT', body: large })).status).toBe(413);
-    const source = new ReadableStream({ start: (controller) => { controller.enqueue(new Uint8Array(large)); controller.close(); } });
+    const source = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new Uint8Array(large));
+        controller.close();
+      },
+    });
     const init = { method: 'PUT', body: source, duplex: 'half' } as RequestInit;
     expect((await stack.fetch('/v1/workspaces/large/bundle', init)).status).toBe(413);
   });
@@ -114,8 +140,13 @@ describe('the content of a workspace', () => {
   });
 
   test('is listed, logged and compared', async () => {
-    expect(await (await stack.fetch('/v1/workspaces/demo/files')).json()).toMatchObject({ items: [{ path: 'README.md', size: 6 }] });
-    expect(await (await stack.fetch('/v1/workspaces/demo/log')).json()).toMatchObject({ items: [{ author_name: 'Ada' }], next_cursor: null });
+    expect(await (await stack.fetch('/v1/workspaces/demo/files')).json()).toMatchObject({
+      items: [{ path: 'README.md', size: 6 }],
+    });
+    expect(await (await stack.fetch('/v1/workspaces/demo/log')).json()).toMatchObject({
+      items: [{ author_name: 'Ada' }],
+      next_cursor: null,
+    });
     expect(await (await stack.fetch('/v1/workspaces/demo/diff')).text()).toContain('+++ b/x');
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { eveKey } from './fakes/fake-identity.ts';
@@ -17,11 +18,20 @@ const problem = async (response: Response): Promise<Record<string, unknown>> => 
 
 describe('a run', () => {
   test('is accepted with 202 and a Location, in the REST form', async () => {
-    const response = await stack.json('/v1/runs', 'POST', { role: 'demo', task: 'write a report', mounts: [{ workspace: 'demo', mode: 'rw' }] });
+    const response = await stack.json('/v1/runs', 'POST', {
+      role: 'demo',
+      task: 'write a report',
+      mounts: [{ workspace: 'demo', mode: 'rw' }],
+    });
     const run = (await response.json()) as Record<string, unknown>;
     expect(response.status).toBe(202);
     expect(response.headers.get('location')).toBe(`/v1/runs/${String(run['id'])}`);
-    expect(run).toMatchObject({ state: 'running', role: 'demo', mounts: [{ workspace: 'demo', mode: 'rw' }], epoch: 0 });
+    expect(run).toMatchObject({
+      state: 'running',
+      role: 'demo',
+      mounts: [{ workspace: 'demo', mode: 'rw' }],
+      epoch: 0,
+    });
     expect(run).not.toHaveProperty('verdict');
   });
 
@@ -64,7 +74,11 @@ describe('a run', () => {
     for (let count = 0; count < 3; count += 1) stack.scheduler.accept('acme');
     const first = (await (await stack.fetch('/v1/runs?limit=2')).json()) as { items: unknown[]; next_cursor: string };
     expect(first.items).toHaveLength(2);
-    const second = (await (await stack.fetch(`/v1/runs?limit=500&cursor=${first.next_cursor}`)).json()) as { items: unknown[]; next_cursor: null; limit: number };
+    const second = (await (await stack.fetch(`/v1/runs?limit=500&cursor=${first.next_cursor}`)).json()) as {
+      items: unknown[];
+      next_cursor: null;
+      limit: number;
+    };
     expect(second).toMatchObject({ next_cursor: null, limit: 200 });
   });
 });
@@ -76,21 +90,99 @@ describe('a refusal', () => {
     ['an unknown key', '/v1/runs', { key: `sally_${'x'.repeat(43)}` }, 401, 'identity.key_invalid'],
     ['an unknown route', '/v1/nothing', {}, 404, 'api.route_unknown'],
     ['another method', '/v1/runs', { method: 'DELETE' }, 405, 'api.method_not_allowed'],
-    ['a cross-origin preflight', '/v1/runs', { method: 'OPTIONS', headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' } }, 405, 'api.method_not_allowed'],
+    [
+      'a cross-origin preflight',
+      '/v1/runs',
+      { method: 'OPTIONS', headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' } },
+      405,
+      'api.method_not_allowed',
+    ],
     ['an unknown query parameter', '/v1/runs?colour=red', {}, 400, 'api.invalid_request'],
     ['a limit that is no number', '/v1/runs?limit=many', {}, 400, 'api.invalid_request'],
-    ['a body that is not JSON', '/v1/runs', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }, 400, 'api.body_malformed'],
-    ['a body of another type', '/v1/runs', { method: 'POST', body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'api.media_type_unsupported'],
-    ['an unknown field', '/v1/runs', { method: 'POST', body: '{"role":"demo","root":true}', headers: { 'content-type': 'application/json' } }, 400, 'api.invalid_request'],
-    ['an unknown mount mode', '/v1/runs', { method: 'POST', body: '{"role":"demo","mounts":[{"workspace":"demo","mode":"rwx"}]}', headers: { 'content-type': 'application/json' } }, 400, 'api.invalid_request'],
-    ['a task of 300 KiB', '/v1/runs', { method: 'POST', body: JSON.stringify({ role: 'demo', task: 'x'.repeat(300 * 1024) }), headers: { 'content-type': 'application/json' } }, 413, 'api.task_too_large'],
-    ['a body of 10 MB', '/v1/runs', { method: 'POST', body: JSON.stringify({ role: 'demo', task: 'x'.repeat(10_000_000) }), headers: { 'content-type': 'application/json' } }, 413, 'api.body_too_large'],
-    ['an unknown encoding', '/v1/runs', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': 'br' } }, 415, 'api.encoding_unsupported'],
-    ['an unknown role', '/v1/runs', { method: 'POST', body: '{"role":"nobody","task":"x"}', headers: { 'content-type': 'application/json' } }, 404, 'scheduler.role_not_found'],
+    [
+      'a body that is not JSON',
+      '/v1/runs',
+      { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } },
+      400,
+      'api.body_malformed',
+    ],
+    [
+      'a body of another type',
+      '/v1/runs',
+      { method: 'POST', body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'api.media_type_unsupported',
+    ],
+    [
+      'an unknown field',
+      '/v1/runs',
+      { method: 'POST', body: '{"role":"demo","root":true}', headers: { 'content-type': 'application/json' } },
+      400,
+      'api.invalid_request',
+    ],
+    [
+      'an unknown mount mode',
+      '/v1/runs',
+      {
+        method: 'POST',
+        body: '{"role":"demo","mounts":[{"workspace":"demo","mode":"rwx"}]}',
+        headers: { 'content-type': 'application/json' },
+      },
+      400,
+      'api.invalid_request',
+    ],
+    [
+      'a task of 300 KiB',
+      '/v1/runs',
+      {
+        method: 'POST',
+        body: JSON.stringify({ role: 'demo', task: 'x'.repeat(300 * 1024) }),
+        headers: { 'content-type': 'application/json' },
+      },
+      413,
+      'api.task_too_large',
+    ],
+    [
+      'a body of 10 MB',
+      '/v1/runs',
+      {
+        method: 'POST',
+        body: JSON.stringify({ role: 'demo', task: 'x'.repeat(10_000_000) }),
+        headers: { 'content-type': 'application/json' },
+      },
+      413,
+      'api.body_too_large',
+    ],
+    [
+      'an unknown encoding',
+      '/v1/runs',
+      { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': 'br' } },
+      415,
+      'api.encoding_unsupported',
+    ],
+    [
+      'an unknown role',
+      '/v1/runs',
+      { method: 'POST', body: '{"role":"nobody","task":"x"}', headers: { 'content-type': 'application/json' } },
+      404,
+      'scheduler.role_not_found',
+    ],
     ['a push', '/git/acme/demo/git-receive-pack', { method: 'POST' }, 403, 'api.push_refused'],
-    ['a clone from another org', '/git/acme/demo/info/refs?service=git-upload-pack', { key: eveKey }, 404, 'api.workspace_unknown'],
+    [
+      'a clone from another org',
+      '/git/acme/demo/info/refs?service=git-upload-pack',
+      { key: eveKey },
+      404,
+      'api.workspace_unknown',
+    ],
     ['a stream of unknown types', '/v1/runs/run_1/events?types=nothing', {}, 400, 'api.invalid_request'],
-    ['a malformed If-Match', '/v1/roles/demo', { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json', 'if-match': '3' } }, 400, 'api.invalid_request'],
+    [
+      'a malformed If-Match',
+      '/v1/roles/demo',
+      { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json', 'if-match': '3' } },
+      400,
+      'api.invalid_request',
+    ],
     ['an unknown decision', '/v1/egress/decisions/dec_2', {}, 404, 'egress.decision_not_found'],
   ];
 
@@ -113,7 +205,9 @@ describe('a refusal', () => {
   test('of a host name of somebody else is 421', async () => {
     const { request } = await import('node:http');
     const status = await new Promise((resolve) =>
-      request({ port: stack.port, path: '/healthz', headers: { host: 'rebound.example:7420' } }, (answer) => resolve(answer.statusCode)).end(),
+      request({ port: stack.port, path: '/healthz', headers: { host: 'rebound.example:7420' } }, (answer) =>
+        resolve(answer.statusCode),
+      ).end(),
     );
     expect(status).toBe(421);
   });
@@ -125,7 +219,10 @@ describe('a refusal', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await problem(response)).toMatchObject({ code: 'bus.no_responder', retryable: true });
-    const status = (await (await alone.fetch('/v1/status')).json()) as { status: string; services: { name: string; state: string }[] };
+    const status = (await (await alone.fetch('/v1/status')).json()) as {
+      status: string;
+      services: { name: string; state: string }[];
+    };
     expect(status.status).toBe('degraded');
     expect(status.services.filter(({ state }) => state !== 'ready').map(({ name }) => name)).toEqual(['scheduler']);
     await alone.stop();
@@ -164,11 +261,20 @@ describe('a session', () => {
 
 describe('a role', () => {
   test('round-trips with its version as entity tag, and a stale one is 412', async () => {
-    const put = await stack.json('/v1/roles/writer', 'PUT', { runner: 'native', provider: { name: 'scripted', dialect: 'anthropic_messages', base_url: 'http://127.0.0.1:9' }, limits: { memory_bytes: 1024 } });
+    const put = await stack.json('/v1/roles/writer', 'PUT', {
+      runner: 'native',
+      provider: { name: 'scripted', dialect: 'anthropic_messages', base_url: 'http://127.0.0.1:9' },
+      limits: { memory_bytes: 1024 },
+    });
     expect(put.status).toBe(200);
     expect(put.headers.get('etag')).toBe('"1"');
     const got = (await (await stack.fetch('/v1/roles/writer')).json()) as Record<string, unknown>;
-    expect(got).toMatchObject({ name: 'writer', version: 1, provider: { dialect: 'anthropic_messages' }, limits: { memory_bytes: 1024 } });
+    expect(got).toMatchObject({
+      name: 'writer',
+      version: 1,
+      provider: { dialect: 'anthropic_messages' },
+      limits: { memory_bytes: 1024 },
+    });
     expect((await stack.json('/v1/roles/writer', 'PUT', got, { 'if-match': '"1"' })).status).toBe(200);
     const stale = await stack.json('/v1/roles/writer', 'PUT', got, { 'if-match': '"1"' });
     expect(stale.status).toBe(412);
@@ -177,9 +283,11 @@ describe('a role', () => {
 });
 
 describe('every answer', () => {
-  test('carries a request id and a trace, the caller\'s own when there is one', async () => {
+  test("carries a request id and a trace, the caller's own when there is one", async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
-    const response = await stack.fetch('/healthz', { headers: { 'x-request-id': 'mine', traceparent: `00-${trace}-00f067aa0ba902b7-01` } });
+    const response = await stack.fetch('/healthz', {
+      headers: { 'x-request-id': 'mine', traceparent: `00-${trace}-00f067aa0ba902b7-01` },
+    });
     expect(response.headers.get('x-request-id')).toBe('mine');
     expect(response.headers.get('traceparent')).toContain(trace);
   });
@@ -187,7 +295,10 @@ describe('every answer', () => {
   test('of readiness names what it depends on', async () => {
     const response = await stack.fetch('/readyz', { key: null });
     expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ status: 'ready', dependencies: [{ name: 'nats' }, { name: 'identity' }] });
+    expect(await response.json()).toMatchObject({
+      status: 'ready',
+      dependencies: [{ name: 'nats' }, { name: 'identity' }],
+    });
   });
 
   test('of a mutation with an idempotency key is replayed', async () => {
@@ -202,11 +313,26 @@ describe('every answer', () => {
 
 describe('the OpenAPI document', () => {
   test('lists every route and no other', async () => {
-    const document = (await (await stack.fetch('/openapi.json', { key: null })).json()) as { openapi: string; paths: Record<string, Record<string, unknown>> };
+    const document = (await (await stack.fetch('/openapi.json', { key: null })).json()) as {
+      openapi: string;
+      paths: Record<string, Record<string, unknown>>;
+    };
     expect(document.openapi).toBe('3.1.0');
     const { Routes } = await import('../src/routes.ts');
     const routes = stack.provider(Routes).all();
-    const listed = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
+    const listed = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
     expect(listed.sort()).toEqual(routes.map(({ method, path }) => `${method} ${path.replace('+}', '}')}`).sort());
+  });
+
+  test('is what the reference lists', async () => {
+    const { Routes } = await import('../src/routes.ts');
+    const page = readFileSync(new URL('../../../docs/reference/rest.md', import.meta.url), 'utf8');
+    const listed = [...page.matchAll(/^\| `((?:GET|POST|PUT) \S+)` \|/gm)].flatMap(([, route]) => route ?? []);
+    const routes = stack.provider(Routes).all();
+    expect(routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace('+}', '}')}`).sort()).toEqual(
+      listed.sort(),
+    );
   });
 });

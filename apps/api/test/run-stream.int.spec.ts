@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { type ClientRequest, request } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Run, RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { Stream } from '@sallyport/contracts/unit/v1/event';
@@ -20,12 +22,21 @@ interface Reading {
 }
 
 /** Reads a stream until the server ends it, or cuts the socket as soon as `enough` says so. */
-function read(path: string, headers: Record<string, string> = {}, enough: (messages: readonly EventSourceMessage[]) => boolean = () => false): Promise<Reading> {
+function read(
+  path: string,
+  headers: Record<string, string> = {},
+  enough: (messages: readonly EventSourceMessage[]) => boolean = () => false,
+): Promise<Reading> {
   return new Promise((resolve, reject) => {
     const messages: EventSourceMessage[] = [];
     const parser = createParser({ onEvent: (message) => void messages.push(message) });
     const ask: ClientRequest = request(
-      { port: stack.port, path, agent: false, headers: { accept: 'text/event-stream', authorization: `Bearer ${adaKey}`, ...headers } },
+      {
+        port: stack.port,
+        path,
+        agent: false,
+        headers: { accept: 'text/event-stream', authorization: `Bearer ${adaKey}`, ...headers },
+      },
       (response) => {
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {
@@ -43,8 +54,10 @@ function read(path: string, headers: Record<string, string> = {}, enough: (messa
   });
 }
 
-const say = (run: Run, text: string, how = {}) => stack.scheduler.say(run.id, { case: 'messageCompleted', value: { text } }, how);
-const idsOf = (messages: readonly EventSourceMessage[]): number[] => messages.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]));
+const say = (run: Run, text: string, how = {}) =>
+  stack.scheduler.say(run.id, { case: 'messageCompleted', value: { text } }, how);
+const idsOf = (messages: readonly EventSourceMessage[]): number[] =>
+  messages.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]));
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -58,10 +71,18 @@ describe('the stream of a run', () => {
     stack.scheduler.end(run.id, RunState.COMPLETED);
     const { messages } = await reading;
     expect(idsOf(messages)).toEqual(upTo(4));
-    expect(messages.map(({ event }) => event)).toEqual(expect.arrayContaining(['run.transition', 'message.completed', 'end']));
+    expect(messages.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['run.transition', 'message.completed', 'end']),
+    );
     expect(messages.at(-1)?.event).toBe('end');
     const [first] = messages.filter(({ event }) => event === 'message.completed');
-    expect(JSON.parse(first?.data ?? '')).toMatchObject({ specversion: '1.0', type: 'message.completed', source: `/v1/runs/${run.id}`, seq: 1, data: { text: 'one' } });
+    expect(JSON.parse(first?.data ?? '')).toMatchObject({
+      specversion: '1.0',
+      type: 'message.completed',
+      source: `/v1/runs/${run.id}`,
+      seq: 1,
+      data: { text: 'one' },
+    });
   });
 
   test('has no gap and no duplicate over a hundred cut sockets', async () => {
@@ -119,7 +140,11 @@ describe('the stream of a run', () => {
     }
     const { messages } = await reading;
     expect(idsOf(messages).slice(0, 3)).toEqual([4, 5, 6]);
-    expect(messages.filter(({ id }) => id !== undefined).map(({ data }) => (JSON.parse(data) as { data: { text: string } }).data.text)).toEqual(['four', 'five', 'six']);
+    expect(
+      messages
+        .filter(({ id }) => id !== undefined)
+        .map(({ data }) => (JSON.parse(data) as { data: { text: string } }).data.text),
+    ).toEqual(['four', 'five', 'six']);
   });
 
   test('keeps deltas for those who ask for them, and takes only the types that are named', async () => {
@@ -147,13 +172,63 @@ describe('the stream of a run', () => {
     const run = stack.scheduler.accept('acme');
     for (const text of ['one', 'two', 'three']) say(run, text);
     stack.scheduler.end(run.id, RunState.COMPLETED);
-    const first = (await (await stack.fetch(`/v1/runs/${run.id}/events?limit=2`)).json()) as { items: { seq: number }[]; next_cursor: string; end: boolean };
+    const first = (await (await stack.fetch(`/v1/runs/${run.id}/events?limit=2`)).json()) as {
+      items: { seq: number }[];
+      next_cursor: string;
+      end: boolean;
+    };
     expect(first).toMatchObject({ next_cursor: '2', end: false });
     const second = (await (await stack.fetch(`/v1/runs/${run.id}/events?cursor=2`)).json()) as typeof first;
     expect(second).toMatchObject({ next_cursor: null, end: true });
     const stream = await read(`/v1/runs/${run.id}/events`);
-    const streamed = stream.messages.filter(({ id }) => id !== undefined).map(({ data }) => JSON.parse(data) as unknown);
+    const streamed = stream.messages
+      .filter(({ id }) => id !== undefined)
+      .map(({ data }) => JSON.parse(data) as unknown);
     expect([...first.items, ...second.items]).toEqual(streamed);
+  });
+
+  test('costs a fixed amount while nobody reads, and loses nothing', async () => {
+    const run = stack.scheduler.accept('acme');
+    say(run, 'first');
+    const stalled = connect(stack.port, '127.0.0.1');
+    stalled.write(
+      `GET /v1/runs/${run.id}/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nauthorization: Bearer ${adaKey}\r\n\r\n`,
+    );
+    await once(stalled, 'readable');
+    stalled.pause();
+    const reads = stack.scheduler.service.count('ListOutput');
+    const text = 'x'.repeat(60_000);
+    for (let count = 0; count < 1_000; count += 1) {
+      say(run, text);
+      if (count % 20 === 0) await soon();
+    }
+    stack.scheduler.end(run.id, RunState.COMPLETED);
+    // Sixty megabytes, eighty pages, are waiting in history; what was read of it is what the sockets hold.
+    for (let before = -1; before !== stack.scheduler.service.count('ListOutput'); ) {
+      before = stack.scheduler.service.count('ListOutput');
+      for (let turn = 0; turn < 500; turn += 1) await soon();
+    }
+    expect(stack.scheduler.service.count('ListOutput') - reads).toBeLessThan(20);
+    const seen: string[] = [];
+    let rest = '';
+    for await (const chunk of stalled.resume()) {
+      const lines = (rest + String(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      seen.push(...lines.filter((line) => line.startsWith('id: ')).map((line) => line.slice(4)));
+      if (lines.includes('event: end')) break;
+    }
+    expect(seen.map(Number)).toEqual(upTo(1_001));
+  });
+
+  test('ends when the key behind it is revoked', async () => {
+    const hasty = await FakeStack.start({ SALLY_API_RECHECK_MS: '50' });
+    const run = hasty.scheduler.accept('acme');
+    const response = await hasty.fetch(`/v1/runs/${run.id}/events`, { headers: { accept: 'text/event-stream' } });
+    hasty.identity.revoked.add(adaKey);
+    hasty.scheduler.lockedOut = true;
+    const text = await response.text();
+    expect(text).toMatch(/event: problem\ndata: .*identity\.key_invalid/);
+    await hasty.stop();
   });
 
   test('leaves nothing behind when its reader goes', async () => {
@@ -170,7 +245,10 @@ describe('the output of a run', () => {
     const run = stack.scheduler.accept('acme');
     const pieces = [Buffer.from([0, 255, 27]), Buffer.from('middle'), Buffer.from([128])];
     for (const [index, data] of pieces.entries()) {
-      stack.scheduler.say(run.id, { case: 'output', value: { stream: index === 1 ? Stream.STDERR : Stream.STDOUT, data } });
+      stack.scheduler.say(run.id, {
+        case: 'output',
+        value: { stream: index === 1 ? Stream.STDERR : Stream.STDOUT, data },
+      });
     }
     const all = await (await stack.fetch(`/v1/runs/${run.id}/output`)).arrayBuffer();
     expect(Buffer.from(all)).toEqual(Buffer.concat(pieces));

@@ -13,7 +13,9 @@ if (major >= 24) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => (signal === null ? process.exit(code ?? 1) : process.kill(process.pid, signal)));
   child.on('error', () => {
-    process.stderr.write('error: sally needs Node 24\n  why: this Node is older and the pinned one is missing\n  next: run npm install\n');
+    process.stderr.write(
+      'error: sally needs Node 24\n  why: this Node is older and the pinned one is missing\n  next: run npm install\n',
+    );
     process.exit(3);
   });
 }

@@ -28,20 +28,35 @@ export interface ConnectionFlags {
 export function connectionOf(flags: ConnectionFlags, env = environment, from = process.cwd()): Connection {
   const folder = projectFolder(from);
   const file = folder === undefined ? undefined : readProject(folder);
-  const [url, urlFrom] = firstOf<Origin>([flags.url, 'flag'], [env['SALLY_URL'], 'environment'], [file?.url, 'project'], [defaultUrl, 'default']);
+  const [url, urlFrom] = firstOf<Origin>(
+    [flags.url, 'flag'],
+    [env['SALLY_URL'], 'environment'],
+    [file?.url, 'project'],
+    [defaultUrl, 'default'],
+  );
   const path = folder === undefined ? undefined : tokenPath(folder, file?.tokenFile);
   const stored = path === undefined ? undefined : readToken(path);
-  const [token, tokenFrom] = firstOf<string>([flags.token, 'flag'], [env['SALLY_TOKEN'], 'environment'], [stored, path ?? '']);
+  const [token, tokenFrom] = firstOf<string>(
+    [flags.token, 'flag'],
+    [env['SALLY_TOKEN'], 'environment'],
+    [stored, path ?? ''],
+  );
   return { url: checked(url ?? defaultUrl), urlFrom: urlFrom ?? 'default', token, tokenFrom: tokenFrom ?? 'nowhere' };
 }
 
-function firstOf<From>(...candidates: readonly (readonly [string | undefined, From])[]): readonly [string | undefined, From | undefined] {
+function firstOf<From>(
+  ...candidates: readonly (readonly [string | undefined, From])[]
+): readonly [string | undefined, From | undefined] {
   return candidates.find(([value]) => value !== undefined && value !== '') ?? [undefined, undefined];
 }
 
 function checked(url: string): string {
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, '');
-  throw usage('the API address is not usable', `${url} is no http or https URL`, 'set --url or SALLY_URL, such as http://127.0.0.1:7420');
+  throw usage(
+    'the API address is not usable',
+    `${url} is no http or https URL`,
+    'set --url or SALLY_URL, such as http://127.0.0.1:7420',
+  );
 }
 
 /** The nearest `.sally` folder, here or above. */

@@ -32,7 +32,12 @@ export interface Context {
 
 export function contextOf(flags: CommonFlags, terminal: Terminal, passed: readonly string[]): Context {
   const format = flags.output ?? 'table';
-  if (!formats.includes(format as Format)) throw usage('the output form is not known', `${format} is none of ${formats.join(', ')}`, 'choose one of them with -o');
+  if (!formats.includes(format as Format))
+    throw usage(
+      'the output form is not known',
+      `${format} is none of ${formats.join(', ')}`,
+      'choose one of them with -o',
+    );
   const printer = new Printer(format as Format, terminal);
   const connection = connectionOf(flags, terminal.env);
   const signal = deadline(flags.timeout);
@@ -46,7 +51,15 @@ function deadline(timeout: string | undefined): AbortSignal {
   const control = new AbortController();
   if (timeout === undefined) return control.signal;
   const timer = setTimeout(() => {
-    control.abort(Failure.of(exit.timeout, 'cli.timeout', 'the time is up', `--timeout ${timeout} has passed`, 'give it more time, or follow it with `sally run watch`'));
+    control.abort(
+      Failure.of(
+        exit.timeout,
+        'cli.timeout',
+        'the time is up',
+        `--timeout ${timeout} has passed`,
+        'give it more time, or follow it with `sally run watch`',
+      ),
+    );
   }, parseDuration(timeout));
   timer.unref();
   return control.signal;

@@ -8,7 +8,8 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export function parseDuration(text: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   const length = parts.reduce((sum, [whole]) => sum + whole.length, 0);
-  if (parts.length === 0 || length !== text.length) throw usage('the duration is not usable', `${JSON.stringify(text)} is none`, 'write it as 30s, 5m or 1h30m');
+  if (parts.length === 0 || length !== text.length)
+    throw usage('the duration is not usable', `${JSON.stringify(text)} is none`, 'write it as 30s, 5m or 1h30m');
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ''] ?? 0), 0);
 }
 

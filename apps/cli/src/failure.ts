@@ -31,7 +31,12 @@ export class Failure extends Error {
 
   /** A failure of the CLI's own. */
   static of(exitCode: number, code: string, what: string, why: string, next: string): Failure {
-    return new Failure(exitCode, { type: `/problems/${code}`, title: what, detail: `${why}; ${next}`, code }, why, next);
+    return new Failure(
+      exitCode,
+      { type: `/problems/${code}`, title: what, detail: `${why}; ${next}`, code },
+      why,
+      next,
+    );
   }
 
   /** What the API refused. */
@@ -43,7 +48,8 @@ export class Failure extends Error {
   }
 }
 
-export const usage = (what: string, why: string, next: string): Failure => Failure.of(exit.usage, 'cli.usage', what, why, next);
+export const usage = (what: string, why: string, next: string): Failure =>
+  Failure.of(exit.usage, 'cli.usage', what, why, next);
 
 function hint(status: number): string {
   if (status === 401 || status === 403) return 'check the token (SALLY_TOKEN or .sally/token) and its scopes';

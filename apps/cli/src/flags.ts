@@ -21,7 +21,12 @@ export const isSet = (flags: Flags, name: string): boolean => flags[name] === tr
 export function countOf(flags: Flags, name: string, option: string): number | undefined {
   const text = textOf(flags, name);
   if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw usage(`${option} is not usable`, `${JSON.stringify(text)} is no whole number`, `give a number, such as ${option} 20`);
+  if (!/^\d{1,15}$/.test(text))
+    throw usage(
+      `${option} is not usable`,
+      `${JSON.stringify(text)} is no whole number`,
+      `give a number, such as ${option} 20`,
+    );
   return Number(text);
 }
 
@@ -35,6 +40,10 @@ export function readBytes(path: string): Buffer {
   try {
     return readFileSync(path === '-' ? 0 : path);
   } catch (error) {
-    throw usage(`${path === '-' ? 'standard input' : path} cannot be read`, (error as NodeJS.ErrnoException).code ?? 'unknown', 'check the path and its mode');
+    throw usage(
+      `${path === '-' ? 'standard input' : path} cannot be read`,
+      (error as NodeJS.ErrnoException).code ?? 'unknown',
+      'check the path and its mode',
+    );
   }
 }

@@ -1,14 +1,18 @@
 /** The command tree. Each command's code is loaded when it is the one that runs. */
 
 import { Command, CommanderError, Option } from 'commander';
-import { type CommonFlags, type Context, contextOf } from './context.ts';
 import { environment } from './config.ts';
+import { type CommonFlags, type Context, contextOf } from './context.ts';
 import { exit } from './exit.ts';
 import { Failure, usage } from './failure.ts';
 import { type Format, formats, Printer, type Terminal } from './output/printer.ts';
 import { version } from './version.ts';
 
-type Action = (context: Context, args: readonly (string | undefined)[], flags: Record<string, unknown>) => Promise<number | undefined>;
+type Action = (
+  context: Context,
+  args: readonly (string | undefined)[],
+  flags: Record<string, unknown>,
+) => Promise<number | undefined>;
 
 /** A command whose code is loaded when it runs. */
 const lazy =
@@ -56,7 +60,13 @@ function report(error: unknown, said: string, printer: Printer): number {
       ? error
       : error instanceof CommanderError
         ? misused(said)
-        : Failure.of(exit.runFailed, 'cli.internal', 'sally failed in a way it did not expect', error instanceof Error ? (error.stack ?? error.message) : String(error), 'report it with the command line');
+        : Failure.of(
+            exit.runFailed,
+            'cli.internal',
+            'sally failed in a way it did not expect',
+            error instanceof Error ? (error.stack ?? error.message) : String(error),
+            'report it with the command line',
+          );
   printer.failure(failure);
   return failure.exitCode;
 }
@@ -65,13 +75,24 @@ function report(error: unknown, said: string, printer: Printer): number {
 function misused(said: string): Failure {
   const [what = '', ...rest] = said.trim().split('\n');
   const guess = /\(Did you mean (.+?)\?\)/.exec(rest.join(' '))?.[1];
-  return usage('the command line is not understood', what.replace(/^error: /, ''), guess === undefined ? 'add --help for what it takes' : `did you mean ${guess}?`);
+  return usage(
+    'the command line is not understood',
+    what.replace(/^error: /, ''),
+    guess === undefined ? 'add --help for what it takes' : `did you mean ${guess}?`,
+  );
 }
 
 /** The form errors take, found before the options are parsed. */
 function formatOf(args: readonly string[]): Format {
-  const at = args.findIndex((arg) => arg === '-o' || arg === '--output' || arg.startsWith('--output=') || /^-o./.test(arg));
-  const word = at < 0 ? '' : /^(?:-o|--output)$/.test(args[at] ?? '') ? (args[at + 1] ?? '') : (args[at] ?? '').replace(/^(?:-o=?|--output=)/, '');
+  const at = args.findIndex(
+    (arg) => arg === '-o' || arg === '--output' || arg.startsWith('--output=') || /^-o./.test(arg),
+  );
+  const word =
+    at < 0
+      ? ''
+      : /^(?:-o|--output)$/.test(args[at] ?? '')
+        ? (args[at + 1] ?? '')
+        : (args[at] ?? '').replace(/^(?:-o=?|--output=)/, '');
   return formats.find((format) => format === word) ?? 'table';
 }
 
@@ -79,13 +100,19 @@ function common(command: Command): void {
   command
     .addOption(new Option('-o, --output <form>', 'form of the result').choices(formats).default('table'))
     .addOption(new Option('--url <url>', 'address of the API (env SALLY_URL, .sally/cli.json url)'))
-    .addOption(new Option('--token <key>', 'API key (env SALLY_TOKEN, .sally/token); a flag can be seen by others on this machine'))
+    .addOption(
+      new Option(
+        '--token <key>',
+        'API key (env SALLY_TOKEN, .sally/token); a flag can be seen by others on this machine',
+      ),
+    )
     .addOption(new Option('--timeout <duration>', 'give up after this long, such as 30s or 5m (exit code 124)'))
     .addOption(new Option('--no-input', 'never ask; refuse with exit code 2 instead'))
     .addOption(new Option('-v, --verbose', 'show each request on standard error'));
 }
 
-function commands(said: string[], bind: (command: Command, action: Action) => void): Command {
+/** The whole tree; `bind` gives each leaf its options and its action. */
+export function commands(said: string[], bind: (command: Command, action: Action) => void): Command {
   const program = new Command('sally')
     .description('Run untrusted AI agents in sandboxes, and see everything they did.')
     .version(version, '-V, --version')
@@ -132,17 +159,27 @@ function runCommands(program: Command, bind: (command: Command, action: Action) 
       .option('-n, --limit <count>', 'at most so many', '50'),
     list,
   );
-  bind(runs.command('get <run>').description('show a run'), lazy(async () => (await import('./commands/runs.ts')).getRun));
   bind(
-    runs.command('watch <run>').description('follow a run as a timeline').option('--exit-status', "exit by the run's result"),
+    runs.command('get <run>').description('show a run'),
+    lazy(async () => (await import('./commands/runs.ts')).getRun),
+  );
+  bind(
+    runs
+      .command('watch <run>')
+      .description('follow a run as a timeline')
+      .option('--exit-status', "exit by the run's result"),
     lazy(async () => (await import('./commands/watch.ts')).watchRun),
   );
   bind(
     runs.command('cancel <run>').description('end a run').option('--why <text>', 'for the record'),
     lazy(async () => (await import('./commands/runs.ts')).cancelRun),
   );
-  bind(program.command('ps').description('runs that are not over (run ls --active)').option('-n, --limit <count>', 'at most so many', '50'), (context, args, flags) =>
-    list(context, args, { ...flags, active: true }),
+  bind(
+    program
+      .command('ps')
+      .description('runs that are not over (run ls --active)')
+      .option('-n, --limit <count>', 'at most so many', '50'),
+    (context, args, flags) => list(context, args, { ...flags, active: true }),
   );
   bind(
     program
@@ -161,15 +198,27 @@ function workspaceCommands(program: Command, bind: (command: Command, action: Ac
   const workspaces = group(program, 'workspace', 'git folders that agents work on');
   const load = () => import('./commands/workspaces.ts');
   bind(
-    workspaces.command('create <name>').description('make a workspace with a first commit').option('--file <path=local>', 'a file of the first commit; may be repeated', repeat),
+    workspaces
+      .command('create <name>')
+      .description('make a workspace with a first commit')
+      .option('--file <path=local>', 'a file of the first commit; may be repeated', repeat),
     lazy(async () => (await load()).createWorkspace),
   );
   bind(
-    workspaces.command('import <name> <source>').description('make a workspace of any git repository, by path or URL').option('--ref <ref>', 'branch to take; HEAD when absent'),
+    workspaces
+      .command('import <name> <source>')
+      .description('make a workspace of any git repository, by path or URL')
+      .option('--ref <ref>', 'branch to take; HEAD when absent'),
     lazy(async () => (await import('./commands/workspace-import.ts')).importWorkspace),
   );
-  bind(workspaces.command('ls').description('list workspaces'), lazy(async () => (await load()).listWorkspaces));
-  bind(workspaces.command('get <name>').description('show a workspace'), lazy(async () => (await load()).getWorkspace));
+  bind(
+    workspaces.command('ls').description('list workspaces'),
+    lazy(async () => (await load()).listWorkspaces),
+  );
+  bind(
+    workspaces.command('get <name>').description('show a workspace'),
+    lazy(async () => (await load()).getWorkspace),
+  );
   const content = () => import('./commands/workspace-content.ts');
   bind(
     workspaces
@@ -181,7 +230,10 @@ function workspaceCommands(program: Command, bind: (command: Command, action: Ac
     lazy(async () => (await content()).listFiles),
   );
   bind(
-    workspaces.command('log <name>').description('the commits, newest first').option('-n, --limit <count>', 'at most so many', '50'),
+    workspaces
+      .command('log <name>')
+      .description('the commits, newest first')
+      .option('-n, --limit <count>', 'at most so many', '50'),
     lazy(async () => (await content()).showLog),
   );
   bind(
@@ -194,7 +246,10 @@ function workspaceCommands(program: Command, bind: (command: Command, action: Ac
     lazy(async () => (await content()).showDiff),
   );
   bind(
-    workspaces.command('undo <name>').description('restore the tree before a commit, as a new commit').option('--commit <id>', 'the head when absent'),
+    workspaces
+      .command('undo <name>')
+      .description('restore the tree before a commit, as a new commit')
+      .option('--commit <id>', 'the head when absent'),
     lazy(async () => (await load()).undoCommit),
   );
   bind(
@@ -214,8 +269,14 @@ function roleCommands(program: Command, bind: (command: Command, action: Action)
       .option('--if-version <number>', 'only when this is the current version'),
     lazy(async () => (await load()).applyRoles),
   );
-  bind(roles.command('ls').description('list roles'), lazy(async () => (await load()).listRoles));
-  bind(roles.command('get <name>').description('show a role; -o yaml goes back through apply'), lazy(async () => (await load()).getRole));
+  bind(
+    roles.command('ls').description('list roles'),
+    lazy(async () => (await load()).listRoles),
+  );
+  bind(
+    roles.command('get <name>').description('show a role; -o yaml goes back through apply'),
+    lazy(async () => (await load()).getRole),
+  );
 }
 
 function auditCommands(program: Command, bind: (command: Command, action: Action) => void): void {
@@ -223,12 +284,23 @@ function auditCommands(program: Command, bind: (command: Command, action: Action
   const load = () => import('./commands/audit.ts');
   const filtered = (command: Command): Command =>
     command.option('--run <id>', 'only this run').option('--kind <kind>', 'only this kind; may be repeated', repeat);
-  bind(filtered(audit.command('tail').description('follow the log')).option('--from <seq>', 'first sequence wanted; now when absent'), lazy(async () => (await load()).tailAudit));
   bind(
-    filtered(audit.command('query').description('read the log in order')).option('--from <seq>', 'first sequence wanted', '0').option('-n, --limit <count>', 'at most so many', '200'),
+    filtered(audit.command('tail').description('follow the log')).option(
+      '--from <seq>',
+      'first sequence wanted; now when absent',
+    ),
+    lazy(async () => (await load()).tailAudit),
+  );
+  bind(
+    filtered(audit.command('query').description('read the log in order'))
+      .option('--from <seq>', 'first sequence wanted', '0')
+      .option('-n, --limit <count>', 'at most so many', '200'),
     lazy(async () => (await load()).queryAudit),
   );
-  bind(audit.command('export [file]').description('the log as a bundle that verifies offline; - is standard output'), lazy(async () => (await load()).exportAudit));
+  bind(
+    audit.command('export [file]').description('the log as a bundle that verifies offline; - is standard output'),
+    lazy(async () => (await load()).exportAudit),
+  );
   bind(
     audit
       .command('verify [file]')
@@ -240,9 +312,18 @@ function auditCommands(program: Command, bind: (command: Command, action: Action
 }
 
 function stackCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  bind(program.command('status').description('whether each service answers'), lazy(async () => (await import('./commands/status.ts')).showStatus));
-  bind(program.command('doctor').description('check this machine and the running stack'), lazy(async () => (await import('./commands/doctor.ts')).doctor));
-  bind(program.command('version').description('versions of client and server'), lazy(async () => (await import('./commands/status.ts')).showVersion));
+  bind(
+    program.command('status').description('whether each service answers'),
+    lazy(async () => (await import('./commands/status.ts')).showStatus),
+  );
+  bind(
+    program.command('doctor').description('check this machine and the running stack'),
+    lazy(async () => (await import('./commands/doctor.ts')).doctor),
+  );
+  bind(
+    program.command('version').description('versions of client and server'),
+    lazy(async () => (await import('./commands/status.ts')).showVersion),
+  );
   bind(
     program
       .command('api <method> <path>')

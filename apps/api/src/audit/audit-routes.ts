@@ -1,10 +1,10 @@
 /** `/v1/audit`: query, tail, checkpoint and export of the tamper-evident log. */
 
 import { create } from '@bufbuild/protobuf';
+import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { CheckpointSchema, EventSchema } from '@sallyport/contracts/audit/v1/audit';
 import { Fault } from '@sallyport/core/fault';
-import { z } from '@hono/zod-openapi';
 import { countSchema, type Endpoint, endpoint } from '../http/endpoint.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { streamBytes } from '../http/stream-bytes.ts';
@@ -14,14 +14,16 @@ import { toRest } from '../rest/rest-json.ts';
 import { answerSchema } from '../rest/rest-schema.ts';
 import { Services } from '../services.ts';
 import type { Asker } from '../session/asker.ts';
-import { followAudit, type AuditSource } from './follow-audit.ts';
+import { type AuditSource, followAudit } from './follow-audit.ts';
 
 const event = answerSchema(EventSchema);
 const largest = 1_000;
-const recheckMs = 15_000;
 
 const filters = {
-  kind: z.union([z.string().max(64), z.array(z.string().max(64))]).optional().describe('May be repeated'),
+  kind: z
+    .union([z.string().max(64), z.array(z.string().max(64))])
+    .optional()
+    .describe('May be repeated'),
   run: z.string().max(64).optional(),
 };
 
@@ -52,7 +54,9 @@ export class AuditRoutes {
       answers: {
         200: {
           description: 'A page of events',
-          schema: z.object({ items: z.array(event), next_cursor: z.string().nullable(), limit: z.int() }).openapi('AuditEventList'),
+          schema: z
+            .object({ items: z.array(event), next_cursor: z.string().nullable(), limit: z.int() })
+            .openapi('AuditEventList'),
         },
       },
       handle: async ({ c, asker, query }) => {
@@ -78,7 +82,10 @@ export class AuditRoutes {
       tag: 'audit',
       summary: "Follow the log of the key's environment from now on, or from a sequence",
       headers: { 'last-event-id': 'Last sequence seen; the stream goes on behind it' },
-      query: { ...filters, from: countSchema.optional().openapi({ type: 'integer', description: 'First sequence wanted' }) },
+      query: {
+        ...filters,
+        from: countSchema.optional().openapi({ type: 'integer', description: 'First sequence wanted' }),
+      },
       answers: { 200: { description: 'Events named `audit`', type: 'text/event-stream', schema: z.string() } },
       handle: async ({ c, asker, query }) => {
         const { org, environment } = await asker.session('audit');
@@ -87,7 +94,9 @@ export class AuditRoutes {
         const source = this.source(asker, { org, environment, run: query.run ?? '', kinds: [query.kind ?? []].flat() });
         const from = resumed ?? (query.from === undefined ? await source.now() : BigInt(query.from));
         await source.page(from, 1);
-        return this.streams.respond((signal) => frames(followAudit(source, { from, signal, recheckMs })));
+        return this.streams.respond((signal) =>
+          frames(followAudit(source, { from, signal, recheckMs: this.streams.recheckMs })),
+        );
       },
     });
   }
@@ -98,11 +107,17 @@ export class AuditRoutes {
       path: '/v1/audit/checkpoint',
       tag: 'audit',
       summary: 'The newest signed checkpoint',
-      query: { min_size: countSchema.optional().openapi({ type: 'integer', description: 'Wait for one that covers so many events' }) },
+      query: {
+        min_size: countSchema
+          .optional()
+          .openapi({ type: 'integer', description: 'Wait for one that covers so many events' }),
+      },
       answers: {
         200: {
           description: 'The checkpoint and the key that verifies it',
-          schema: z.object({ checkpoint: answerSchema(CheckpointSchema), verifier_key: z.string() }).openapi('SignedCheckpoint'),
+          schema: z
+            .object({ checkpoint: answerSchema(CheckpointSchema), verifier_key: z.string() })
+            .openapi('SignedCheckpoint'),
         },
       },
       handle: async ({ c, asker, query }) => {
@@ -120,7 +135,13 @@ export class AuditRoutes {
       path: '/v1/audit/export',
       tag: 'audit',
       summary: 'The whole log as a bundle that verifies offline',
-      answers: { 200: { description: 'A tar archive', type: 'application/x-tar', schema: z.string().openapi({ format: 'binary' }) } },
+      answers: {
+        200: {
+          description: 'A tar archive',
+          type: 'application/x-tar',
+          schema: z.string().openapi({ format: 'binary' }),
+        },
+      },
       handle: async ({ asker }) =>
         streamBytes(this.bundle(asker), {
           'content-type': 'application/x-tar',
@@ -131,22 +152,31 @@ export class AuditRoutes {
 
   private async *bundle(asker: Asker): AsyncGenerator<Uint8Array> {
     const timeoutMs = 60_000;
-    const opened = await asker.call('audit', (options) => this.services.audit.openExport({}, { ...options, timeoutMs }));
+    const opened = await asker.call('audit', (options) =>
+      this.services.audit.openExport({}, { ...options, timeoutMs }),
+    );
     for (;;) {
       const request = { export: opened.export };
-      const { data, end } = await asker.call('audit', (options) => this.services.audit.readExport(request, { ...options, timeoutMs }));
+      const { data, end } = await asker.call('audit', (options) =>
+        this.services.audit.readExport(request, { ...options, timeoutMs }),
+      );
       yield data;
       if (end) return;
     }
   }
 
-  private source(asker: Asker, filter: { org: string; environment: string; run: string; kinds: string[] }): AuditSource {
+  private source(
+    asker: Asker,
+    filter: { org: string; environment: string; run: string; kinds: string[] },
+  ): AuditSource {
     const { org, ...rest } = filter;
     return {
       page: (fromSeq, pageSize) =>
         asker.call('audit', (options) => this.services.audit.query({ ...rest, fromSeq, pageSize }, options)),
       now: async () => {
-        const answer = await asker.call('audit', (options) => this.services.audit.getCheckpoint({ minSize: 0n }, options));
+        const answer = await asker.call('audit', (options) =>
+          this.services.audit.getCheckpoint({ minSize: 0n }, options),
+        );
         return answer.checkpoint?.size ?? 0n;
       },
       onGrowth: (listener) => this.live.onAudit(org, rest.environment, listener),
@@ -157,7 +187,11 @@ export class AuditRoutes {
 async function* frames(followed: ReturnType<typeof followAudit>): AsyncGenerator<SseEvent[]> {
   try {
     for await (const batch of followed) {
-      yield batch.map((item) => ({ id: String(item.seq), event: 'audit', data: JSON.stringify(toRest(EventSchema, item)) }));
+      yield batch.map((item) => ({
+        id: String(item.seq),
+        event: 'audit',
+        data: JSON.stringify(toRest(EventSchema, item)),
+      }));
     }
   } catch (error) {
     const { code, reason, message } = Fault.from(error);

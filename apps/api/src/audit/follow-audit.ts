@@ -8,7 +8,10 @@ import { Bell } from '../http/bell.ts';
 import type { Listening } from '../live.ts';
 
 export interface AuditSource {
-  page(fromSeq: bigint, pageSize: number): Promise<{ readonly events: readonly Event[]; readonly nextSeq: bigint; readonly end: boolean }>;
+  page(
+    fromSeq: bigint,
+    pageSize: number,
+  ): Promise<{ readonly events: readonly Event[]; readonly nextSeq: bigint; readonly end: boolean }>;
   /** Sequence the next event will have, or one shortly before it. */
   now(): Promise<bigint>;
   onGrowth(listener: () => void): Listening;

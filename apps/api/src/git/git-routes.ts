@@ -1,7 +1,7 @@
 /** `/git/<org>/<workspace>`: plain `git clone` and `git fetch` by smart HTTP. Nothing is taken by push. */
 
-import { Injectable } from '@nestjs/common';
 import { z } from '@hono/zod-openapi';
+import { Injectable } from '@nestjs/common';
 import { pushRefused, workspaceUnknown } from '../faults.ts';
 import { readBytes } from '../http/body.ts';
 import { type Endpoint, endpoint } from '../http/endpoint.ts';
@@ -32,13 +32,21 @@ export class GitRoutes {
       auth: 'basic',
       query: { service: z.enum(['git-upload-pack', 'git-receive-pack']) },
       headers: { 'git-protocol': 'Protocol version the client speaks' },
-      answers: { 200: { description: 'The advertisement', type: 'application/x-git-upload-pack-advertisement', schema: binary } },
+      answers: {
+        200: { description: 'The advertisement', type: 'application/x-git-upload-pack-advertisement', schema: binary },
+      },
       handle: async ({ c, asker, params, query }) => {
         const workspace = await this.workspaceOf(asker, params);
         if (query.service !== 'git-upload-pack') throw pushRefused();
         const protocol = protocolOf(c.req.header('git-protocol'));
-        const bytes = downloadChunks(this.services, asker, { workspace, what: { case: 'advertiseRefs', value: { protocol } } });
-        return streamBytes(announced(bytes, protocol), { 'content-type': 'application/x-git-upload-pack-advertisement', 'cache-control': 'no-cache' });
+        const bytes = downloadChunks(this.services, asker, {
+          workspace,
+          what: { case: 'advertiseRefs', value: { protocol } },
+        });
+        return streamBytes(announced(bytes, protocol), {
+          'content-type': 'application/x-git-upload-pack-advertisement',
+          'cache-control': 'no-cache',
+        });
       },
     });
   }
@@ -59,7 +67,10 @@ export class GitRoutes {
         const protocol = protocolOf(c.req.header('git-protocol'));
         const what = { case: 'uploadPack' as const, value: { protocol, request } };
         const bytes = downloadChunks(this.services, asker, { workspace, what });
-        return streamBytes(bytes, { 'content-type': 'application/x-git-upload-pack-result', 'cache-control': 'no-cache' });
+        return streamBytes(bytes, {
+          'content-type': 'application/x-git-upload-pack-result',
+          'cache-control': 'no-cache',
+        });
       },
     });
   }
@@ -86,4 +97,5 @@ export class GitRoutes {
 }
 
 /** The `Git-Protocol` header, or nothing when it is none of git's. */
-const protocolOf = (header: string | undefined): string => (header !== undefined && /^version=[012]$/.test(header) ? header : '');
+const protocolOf = (header: string | undefined): string =>
+  header !== undefined && /^version=[012]$/.test(header) ? header : '';

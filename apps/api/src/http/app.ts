@@ -6,12 +6,12 @@ import { Fault } from '@sallyport/core/fault';
 import type { Log } from '@sallyport/service/log';
 import { hostNotServed, routeUnknown } from '../faults.ts';
 import type { Sessions } from '../session/sessions.ts';
+import { version } from '../version.ts';
 import type { ApiContext, ApiHono, Endpoint } from './endpoint.ts';
 import { isServedHost } from './hosts.ts';
 import { isStale, problemOf, statusOf } from './problem.ts';
 import type { Replays } from './replays.ts';
 import { mount, type Router } from './router.ts';
-import { version } from '../version.ts';
 
 export interface AppParts {
   readonly endpoints: readonly Endpoint[];
@@ -35,7 +35,8 @@ export function buildApp(parts: AppParts): Router {
   app.notFound((c) => respond(c, routeUnknown(c.req.method, c.req.path)));
   app.onError((error, c) => {
     const fault = Fault.from(error);
-    if (fault.code === 'internal') parts.log.error({ error, trace: c.get('trace'), path: c.req.path }, 'a request failed');
+    if (fault.code === 'internal')
+      parts.log.error({ error, trace: c.get('trace'), path: c.req.path }, 'a request failed');
     return respond(c, fault);
   });
   return app;
@@ -61,12 +62,15 @@ function stamp(c: ApiContext): void {
 function respond(c: ApiContext, fault: Fault): Response {
   const status = c.req.header('if-match') !== undefined && isStale(fault) ? 412 : statusOf(fault);
   const problem = problemOf(fault, { path: c.req.path, trace: c.get('trace'), status });
-  const headers = new Headers({ 'content-type': 'application/problem+json', connection: status === 413 ? 'close' : 'keep-alive' });
+  const headers = new Headers({
+    'content-type': 'application/problem+json',
+    connection: status === 413 ? 'close' : 'keep-alive',
+  });
   const realm = c.req.path.startsWith('/git/') ? 'Basic' : 'Bearer';
   if (status === 401) headers.set('www-authenticate', `${realm} realm="sallyport"`);
   if (status === 503 || status === 429) headers.set('retry-after', '1');
   if (fault.detail['allow'] !== undefined && status === 405) headers.set('allow', fault.detail['allow']);
-  const forGit = c.req.path.startsWith('/git/') && /^git\//.test(c.req.header('user-agent') ?? '');
+  const forGit = c.req.path.startsWith('/git/') && (c.req.header('user-agent') ?? '').startsWith('git/');
   // Git shows a refusal to its user only when it is plain text.
   if (forGit) headers.set('content-type', 'text/plain; charset=utf-8');
   const body = forGit ? `${problem.detail} (${problem.code}, trace ${problem.trace_id})` : JSON.stringify(problem);
@@ -76,14 +80,23 @@ function respond(c: ApiContext, fault: Fault): Response {
 }
 
 function describeApi(app: Router): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer', description: 'An API key, `sally_...`' });
-  app.openAPIRegistry.registerComponent('securitySchemes', 'git', { type: 'http', scheme: 'basic', description: 'Any user name; the API key as password' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, `sally_...`',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'git', {
+    type: 'http',
+    scheme: 'basic',
+    description: 'Any user name; the API key as password',
+  });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {
       title: 'Sallyport',
       version,
-      description: 'Run untrusted AI agents in sandboxes without a network, over git workspaces, under short-lived signed tokens.',
+      description:
+        'Run untrusted AI agents in sandboxes without a network, over git workspaces, under short-lived signed tokens.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
   });

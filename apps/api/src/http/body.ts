@@ -1,7 +1,7 @@
 /** Request bodies under a limit: nothing larger than its route allows is ever held in memory. */
 
-import { createGunzip } from 'node:zlib';
 import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { bodyMalformed, bodyTooLarge, encodingUnsupported, mediaTypeUnsupported } from '../faults.ts';
 import type { ApiContext } from './endpoint.ts';
 
@@ -47,7 +47,8 @@ export async function* bodyChunks(c: ApiContext): AsyncGenerator<Uint8Array> {
   try {
     yield* source.pipe(gunzip) as AsyncIterable<Buffer>;
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_')) throw bodyMalformed('gzip');
+    if (typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_'))
+      throw bodyMalformed('gzip');
     throw error;
   } finally {
     source.destroy();

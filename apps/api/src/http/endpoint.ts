@@ -59,9 +59,10 @@ type Spec<Query extends z.ZodRawShape, Body extends z.ZodType> = Omit<
 > & { readonly query?: Query; readonly body?: Body; readonly auth?: Auth };
 
 /** Defines a route; an unlisted query parameter is refused. */
-export function endpoint<const Query extends z.ZodRawShape = Record<never, never>, Body extends z.ZodType = z.ZodUndefined>(
-  spec: Spec<Query, Body>,
-): Endpoint {
+export function endpoint<
+  const Query extends z.ZodRawShape = Record<never, never>,
+  Body extends z.ZodType = z.ZodUndefined,
+>(spec: Spec<Query, Body>): Endpoint {
   const { query, ...rest } = spec;
   return { auth: 'bearer', ...rest, query: z.strictObject(query ?? {}) } as unknown as Endpoint;
 }
@@ -80,4 +81,7 @@ export const durationSchema = (limitMs: number): z.ZodType<number> =>
 export const flagSchema = z.enum(['0', '1', 'true', 'false']).transform((word) => word === '1' || word === 'true');
 
 /** A whole number in a query. */
-export const countSchema = z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number);
+export const countSchema = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number);

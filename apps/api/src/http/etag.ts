@@ -8,6 +8,7 @@ export const etagOf = (version: bigint): string => `"${version}"`;
 export function versionOf(ifMatch: string | undefined): bigint {
   if (ifMatch === undefined || ifMatch.trim() === '*') return 0n;
   const found = /^"(\d{1,18})"$/.exec(ifMatch.trim())?.[1];
-  if (found === undefined) throw new InvalidRequest([{ pointer: '/header/if-match', detail: 'must be the ETag of the thing, such as "3"' }]);
+  if (found === undefined)
+    throw new InvalidRequest([{ pointer: '/header/if-match', detail: 'must be the ETag of the thing, such as "3"' }]);
   return BigInt(found);
 }

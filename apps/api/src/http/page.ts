@@ -11,7 +11,8 @@ export const pageQuery = {
   cursor: z.string().max(512).optional(),
 };
 
-export const limitOf = (asked: number | undefined): number => Math.min(largest, asked === undefined || asked === 0 ? 50 : asked);
+export const limitOf = (asked: number | undefined): number =>
+  Math.min(largest, asked === undefined || asked === 0 ? 50 : asked);
 
 /** Schema of a list of something. */
 export const listSchema = (name: string, item: z.ZodType): z.ZodObject =>

@@ -1,7 +1,7 @@
 /** Faults as RFC 9457 problem documents, and the one table from fault to HTTP status. */
 
-import type { Fault, FaultCode } from '@sallyport/core/fault';
 import { z } from '@hono/zod-openapi';
+import type { Fault, FaultCode } from '@sallyport/core/fault';
 import { InvalidRequest, type Violation } from '../faults.ts';
 
 export const statusByCode = {
@@ -79,7 +79,10 @@ function violationsOf(fault: Fault): Violation[] | undefined {
 }
 
 /** The problem document of a fault. */
-export function problemOf(fault: Fault, at: { readonly path: string; readonly trace: string; readonly status?: number }): Problem {
+export function problemOf(
+  fault: Fault,
+  at: { readonly path: string; readonly trace: string; readonly status?: number },
+): Problem {
   const errors = violationsOf(fault);
   return {
     type: `/problems/${fault.reason}`,

@@ -6,7 +6,7 @@
 import { Injectable } from '@nestjs/common';
 import { canonicalHash, sha256Hex } from '@sallyport/core/canonical';
 import { Clock } from '@sallyport/core/clock';
-import { idempotencyInFlight, idempotencyMismatch, InvalidRequest } from '../faults.ts';
+import { InvalidRequest, idempotencyInFlight, idempotencyMismatch } from '../faults.ts';
 
 const keptMs = 24 * 60 * 60 * 1000;
 const capacity = 5_000;
@@ -36,7 +36,9 @@ export class Replays {
   /** Does the work once; the same request again gets the same answer, another one under the same key is refused. */
   async once(request: ReplayRequest, work: () => Promise<Response>): Promise<Response> {
     if (!/^[\x21-\x7e]{1,255}$/.test(request.key)) {
-      throw new InvalidRequest([{ pointer: '/header/idempotency-key', detail: 'must be 1 to 255 printable characters' }]);
+      throw new InvalidRequest([
+        { pointer: '/header/idempotency-key', detail: 'must be 1 to 255 printable characters' },
+      ]);
     }
     const id = sha256Hex(`${request.credential}\n${request.key}`);
     const print = canonicalHash([request.method, request.path, request.body ?? null]);
@@ -48,7 +50,8 @@ export class Replays {
       const body = await response.clone().text();
       const headers = [...response.headers.entries()];
       if (body.length > largestBytes) this.kept.delete(id);
-      else this.keep(id, { print, until: this.clock.now() + keptMs, answer: { status: response.status, headers, body } });
+      else
+        this.keep(id, { print, until: this.clock.now() + keptMs, answer: { status: response.status, headers, body } });
       return response;
     } catch (error) {
       this.kept.delete(id);

@@ -97,10 +97,14 @@ function describe(endpoint: Endpoint): RouteConfig {
         : { body: { required: true, content: { 'application/json': { schema: endpoint.body } } } }),
       ...(endpoint.raw === undefined
         ? {}
-        : { body: { required: true, content: { [endpoint.raw]: { schema: z.string().openapi({ format: 'binary' }) } } } }),
+        : {
+            body: { required: true, content: { [endpoint.raw]: { schema: z.string().openapi({ format: 'binary' }) } } },
+          }),
     },
     responses: {
-      ...Object.fromEntries(Object.entries(endpoint.answers).map(([status, answer]) => [status, describeAnswer(answer)])),
+      ...Object.fromEntries(
+        Object.entries(endpoint.answers).map(([status, answer]) => [status, describeAnswer(answer)]),
+      ),
       default: { description: 'A refusal', content: { 'application/problem+json': { schema: problemSchema } } },
     },
   };
@@ -109,7 +113,10 @@ function describe(endpoint: Endpoint): RouteConfig {
 function describeAnswer(answer: Endpoint['answers'][number]): RouteConfig['responses'][string] {
   const type = answer.type ?? (answer.schema === undefined ? undefined : 'application/json');
   const headers = Object.fromEntries(
-    Object.entries(answer.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
+    Object.entries(answer.headers ?? {}).map(([name, description]) => [
+      name,
+      { description, schema: { type: 'string' as const } },
+    ]),
   );
   return {
     description: answer.description,

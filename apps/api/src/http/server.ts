@@ -34,7 +34,10 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
 
   async onApplicationBootstrap(): Promise<void> {
     const { SALLY_API_HOST: host, SALLY_API_PORT: port, SALLY_API_HOSTS: names } = this.config;
-    const hosts = names.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+    const hosts = names
+      .split(',')
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== '');
     const { sessions, replays, log } = this;
     const app = buildApp({ endpoints: this.routes.all(), sessions, replays, log, hosts });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
@@ -60,7 +63,9 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailed(host, port, error.code === 'EADDRINUSE', error)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(listenFailed(host, port, error.code === 'EADDRINUSE', error)),
+    );
     server.listen(port, host, resolve);
   });
 }

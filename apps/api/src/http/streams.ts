@@ -14,6 +14,11 @@ export class Streams {
 
   constructor(@Inject(CONFIG) private readonly config: ApiEnv) {}
 
+  /** Milliseconds of silence after which a reader's right is checked again. */
+  get recheckMs(): number {
+    return this.config.SALLY_API_RECHECK_MS;
+  }
+
   get size(): number {
     return this.open.size;
   }

@@ -1,6 +1,7 @@
 /** `/v1/keys`: which API keys there are, and the end of one. A key's secret is never answered here. */
 
 import { create } from '@bufbuild/protobuf';
+import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { ApiKeySchema } from '@sallyport/contracts/identity/v1/identity';
 import { type Endpoint, endpoint } from '../http/endpoint.ts';
@@ -8,7 +9,6 @@ import { listBody, listSchema } from '../http/page.ts';
 import { toRest } from '../rest/rest-json.ts';
 import { answerSchema } from '../rest/rest-schema.ts';
 import { Services } from '../services.ts';
-import { z } from '@hono/zod-openapi';
 
 const key = answerSchema(ApiKeySchema);
 
@@ -29,7 +29,13 @@ export class KeyRoutes {
       answers: { 200: { description: 'Every key of the org', schema: listSchema('ApiKey', key) } },
       handle: async ({ c, asker }) => {
         const { keys } = await asker.call('identity', (options) => this.services.identity.listApiKeys({}, options));
-        return c.json(listBody(keys.map((item) => toRest(ApiKeySchema, item)), '', keys.length));
+        return c.json(
+          listBody(
+            keys.map((item) => toRest(ApiKeySchema, item)),
+            '',
+            keys.length,
+          ),
+        );
       },
     });
   }

@@ -19,7 +19,9 @@ export function answerSchema(desc: DescMessage): z.ZodObject {
 /** Schema of a message as a caller sends it: every field optional, unknown fields refused. */
 export function inputSchema(desc: DescMessage): z.ZodObject {
   return memo(inputs, desc, () => {
-    const shape = Object.fromEntries(desc.fields.map((field) => [field.name, fieldSchema(field, inputSchema).optional()]));
+    const shape = Object.fromEntries(
+      desc.fields.map((field) => [field.name, fieldSchema(field, inputSchema).optional()]),
+    );
     return z.strictObject(shape).openapi(`${desc.name}Input`);
   });
 }
@@ -34,7 +36,8 @@ function memo(cache: Map<string, z.ZodObject>, desc: DescMessage, make: () => z.
 
 function answerField(field: DescField): z.ZodType {
   const schema = fieldSchema(field, answerSchema);
-  const mayMiss = field.presence !== FeatureSet_FieldPresence.IMPLICIT || field.oneof !== undefined || field.fieldKind === 'enum';
+  const mayMiss =
+    field.presence !== FeatureSet_FieldPresence.IMPLICIT || field.oneof !== undefined || field.fieldKind === 'enum';
   const always = field.fieldKind === 'list' || field.fieldKind === 'map';
   return mayMiss && !always ? schema.optional() : schema;
 }

@@ -30,7 +30,13 @@ export class RoleRoutes {
       answers: { 200: { description: 'Every role of the environment', schema: listSchema('Role', role) } },
       handle: async ({ c, asker }) => {
         const { roles } = await asker.call('scheduler', (options) => this.services.scheduler.listRoles({}, options));
-        return c.json(listBody(roles.map((item) => toRest(RoleSchema, item)), '', roles.length));
+        return c.json(
+          listBody(
+            roles.map((item) => toRest(RoleSchema, item)),
+            '',
+            roles.length,
+          ),
+        );
       },
     });
   }
@@ -64,7 +70,10 @@ export class RoleRoutes {
         if (body['name'] !== undefined && body['name'] !== name) {
           throw new InvalidRequest([{ pointer: '/body/name', detail: 'differs from the name in the path' }]);
         }
-        const request = { role: fromRest(RoleSchema, { ...(body as JsonObject), name }), ifVersion: versionOf(c.req.header('if-match')) };
+        const request = {
+          role: fromRest(RoleSchema, { ...(body as JsonObject), name }),
+          ifVersion: versionOf(c.req.header('if-match')),
+        };
         const answer = await asker.call('scheduler', (options) => this.services.scheduler.applyRole(request, options));
         return answerRole(c, answer.role);
       },

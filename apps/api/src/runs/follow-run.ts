@@ -9,10 +9,10 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Run } from '@sallyport/contracts/schedule/v1/schedule';
 import type { UnitEvent } from '@sallyport/contracts/unit/v1/event';
-import { transitionJson } from './run-events.ts';
-import { hasEnded } from './run-state.ts';
 import type { Listening } from '../live.ts';
 import { LiveTail } from './live-tail.ts';
+import { transitionId } from './run-events.ts';
+import { hasEnded } from './run-state.ts';
 
 /** Where a run's events come from. Every read is made with the reader's own authority. */
 export interface RunSource {
@@ -146,7 +146,7 @@ class Follower {
   }
 
   private show(run: Run): Followed[] {
-    const id = String(transitionJson(run)['id']);
+    const id = transitionId(run);
     if (id === this.shown) return [];
     this.shown = id;
     return [{ kind: 'run', run }];

@@ -9,10 +9,12 @@ import type { UnitEvent } from '@sallyport/contracts/unit/v1/event';
 import { Bell } from '../http/bell.ts';
 
 const capacity = 512;
+const capacityBytes = 512 * 1024;
 
 export class LiveTail {
   readonly bell = new Bell();
   private held: UnitEvent[] = [];
+  private heldBytes = 0;
   private readonly numbers = new Map<string, bigint>();
   private overflowed = false;
   private offset: bigint | undefined;
@@ -24,8 +26,9 @@ export class LiveTail {
     this.numbers.set(event.id, event.seq);
     const oldest = this.numbers.keys().next();
     if (this.numbers.size > capacity && oldest.done === false) this.numbers.delete(oldest.value);
-    if (this.held.length >= capacity) {
-      this.held = [];
+    this.heldBytes += sizeOf(event);
+    if (this.held.length >= capacity || this.heldBytes > capacityBytes) {
+      this.clear();
       this.overflowed = true;
     }
     if (!this.overflowed) this.held.push(event);
@@ -35,7 +38,7 @@ export class LiveTail {
   /** What is held beyond the cursor and continues it, numbered as history numbers it; and whether some was dropped. */
   take(cursor: bigint): { readonly events: readonly UnitEvent[]; readonly overflowed: boolean } {
     const { held, overflowed, offset } = this;
-    this.held = [];
+    this.clear();
     this.overflowed = false;
     if (offset === undefined) return { events: [], overflowed };
     const events: UnitEvent[] = [];
@@ -65,10 +68,24 @@ export class LiveTail {
 
   /** Begins anew with another dispatch. */
   reset(): void {
-    this.held = [];
+    this.clear();
     this.numbers.clear();
     this.overflowed = false;
     this.offset = undefined;
     this.newest = undefined;
   }
+
+  private clear(): void {
+    this.held = [];
+    this.heldBytes = 0;
+  }
+}
+
+/** What an event holds, near enough: the texts and bytes of its body. */
+function sizeOf(event: UnitEvent): number {
+  const values: readonly unknown[] = Object.values(event.body.value ?? {});
+  return values.reduce<number>(
+    (sum, value) => sum + (typeof value === 'string' || value instanceof Uint8Array ? value.length : 0),
+    200,
+  );
 }

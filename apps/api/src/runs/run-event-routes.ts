@@ -1,22 +1,20 @@
 /** A run's events: as a resumable stream, as a page, or as the bytes its processes wrote. */
 
+import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { RunSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import { Stream, type UnitEvent } from '@sallyport/contracts/unit/v1/event';
 import { Fault } from '@sallyport/core/fault';
-import { z } from '@hono/zod-openapi';
 import { InvalidRequest } from '../faults.ts';
 import { type ApiContext, countSchema, type Endpoint, endpoint, flagSchema } from '../http/endpoint.ts';
 import type { SseEvent } from '../http/sse.ts';
-import { Streams } from '../http/streams.ts';
 import { streamBytes } from '../http/stream-bytes.ts';
+import { Streams } from '../http/streams.ts';
 import { toRest } from '../rest/rest-json.ts';
 import type { Asker } from '../session/asker.ts';
 import { type Followed, followRun } from './follow-run.ts';
 import { eventTypes, runEventSchema, transitionJson, typeOf, unitEventJson } from './run-events.ts';
 import { RunReader } from './run-reader.ts';
-
-const recheckMs = 15_000;
 
 interface Wanted {
   readonly deltas: boolean;
@@ -79,7 +77,13 @@ export class RunEventRoutes {
       tag: 'runs',
       summary: 'The bytes a run has written so far, unchanged',
       query: { stream: z.enum(['stdout', 'stderr']).optional() },
-      answers: { 200: { description: 'Raw bytes', type: 'application/octet-stream', schema: z.string().openapi({ format: 'binary' }) } },
+      answers: {
+        200: {
+          description: 'Raw bytes',
+          type: 'application/octet-stream',
+          schema: z.string().openapi({ format: 'binary' }),
+        },
+      },
       handle: async ({ asker, params, query }) => {
         const id = params['id'] ?? '';
         await this.runs.get(asker, id);
@@ -101,7 +105,9 @@ export class RunEventRoutes {
 
   private async stream(asker: Asker, id: string, after: bigint, wanted: Wanted): Promise<Response> {
     const source = await this.runs.source(asker, id);
-    return this.streams.respond((signal) => this.frames(followRun(source, { after, signal, recheckMs }), wanted));
+    return this.streams.respond((signal) =>
+      this.frames(followRun(source, { after, signal, recheckMs: this.streams.recheckMs }), wanted),
+    );
   }
 
   private async *frames(followed: AsyncGenerator<readonly Followed[]>, wanted: Wanted): AsyncGenerator<SseEvent[]> {
@@ -150,6 +156,7 @@ function typesOf(text: string | undefined): ReadonlySet<string> | undefined {
 function cursorOf(c: ApiContext, after: number | undefined): bigint {
   const header = c.req.header('last-event-id');
   if (header === undefined || header === '') return BigInt(after ?? 0);
-  if (!/^\d{1,15}$/.test(header)) throw new InvalidRequest([{ pointer: '/header/last-event-id', detail: 'must be a whole number' }]);
+  if (!/^\d{1,15}$/.test(header))
+    throw new InvalidRequest([{ pointer: '/header/last-event-id', detail: 'must be a whole number' }]);
   return BigInt(header);
 }

@@ -1,12 +1,12 @@
 /** The public form of run and unit events: CloudEvents 1.0 in JSON, with the types every surface shares. */
 
 import type { JsonObject } from '@bufbuild/protobuf';
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampMs } from '@bufbuild/protobuf/wkt';
+import { z } from '@hono/zod-openapi';
 import { type Run, RunSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
-import { z } from '@hono/zod-openapi';
-import { answerSchema, } from '../rest/rest-schema.ts';
 import { toRest } from '../rest/rest-json.ts';
+import { answerSchema } from '../rest/rest-schema.ts';
 
 const bodies = UnitEventSchema.oneofs.find((oneof) => oneof.name === 'body')?.fields ?? [];
 
@@ -49,10 +49,19 @@ export function unitEventJson(event: UnitEvent): JsonObject {
   };
 }
 
+/** Names a state of a run: equal for equal states, however often they are told. */
+export const transitionId = (run: Run): string =>
+  [run.id, run.since === undefined ? 0 : timestampMs(run.since), run.state, run.taskState, run.dispatch].join('/');
+
 /** A run's state as an event of its stream. It is a level, not an edge: the newest one says all. */
 export function transitionJson(run: Run): JsonObject {
-  const rest = toRest(RunSchema, run);
-  const time = run.since === undefined ? {} : { time: timestampDate(run.since).toISOString() };
-  const id = `${run.id}/${String(rest['state'])}/${String(rest['task_state'])}/${run.dispatch}/${rest['since'] as string}`;
-  return { specversion: '1.0', id, source: `/v1/runs/${run.id}`, type: 'run.transition', subject: run.dispatch, ...time, data: rest };
+  return {
+    specversion: '1.0',
+    id: transitionId(run),
+    source: `/v1/runs/${run.id}`,
+    type: 'run.transition',
+    subject: run.dispatch,
+    ...(run.since === undefined ? {} : { time: timestampDate(run.since).toISOString() }),
+    data: toRest(RunSchema, run),
+  };
 }

@@ -22,7 +22,9 @@ export class RunReader {
   }
 
   page(asker: Asker, run: string, afterSeq: bigint, pageSize: number) {
-    return asker.call('scheduler', (options) => this.services.scheduler.listOutput({ run, afterSeq, pageSize }, options));
+    return asker.call('scheduler', (options) =>
+      this.services.scheduler.listOutput({ run, afterSeq, pageSize }, options),
+    );
   }
 
   /** The run once it has ended, or as it stands when the time is up. */

@@ -1,10 +1,10 @@
 /** `/v1/runs`: ask for work, look at it, end it. */
 
 import { create, type JsonObject } from '@bufbuild/protobuf';
+import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { CreateRunRequestSchema, RunSchema, RunState, RunStateSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import { LimitsSchema, MountSchema, StartSchema } from '@sallyport/contracts/unit/v1/unit';
-import { z } from '@hono/zod-openapi';
 import { taskTooLarge } from '../faults.ts';
 import { durationSchema, type Endpoint, endpoint, flagSchema } from '../http/endpoint.ts';
 import { limitOf, listBody, listSchema, pageQuery } from '../http/page.ts';
@@ -24,14 +24,19 @@ const newRun = z
     role: z.string().max(63).optional().describe('What the agent is; exactly one of role and runner'),
     runner: z.string().max(63).optional().describe('A bare runner'),
     task: z.string().optional().describe('The task text, at most 256 KiB of UTF-8'),
-    start: inputSchema(StartSchema).optional().describe('A file of a mount or a session to go on from, in place of a task'),
+    start: inputSchema(StartSchema)
+      .optional()
+      .describe('A file of a mount or a session to go on from, in place of a task'),
     argv: z.array(z.string().max(32_768)).max(1_000).optional(),
     mounts: z.array(inputSchema(MountSchema)).max(64).optional(),
     limits: inputSchema(LimitsSchema).optional(),
     session: z.string().max(128).optional(),
     profile: z.string().max(63).optional(),
   })
-  .refine((body) => (body.role === undefined) !== (body.runner === undefined), 'exactly one of role and runner is needed')
+  .refine(
+    (body) => (body.role === undefined) !== (body.runner === undefined),
+    'exactly one of role and runner is needed',
+  )
   .refine((body) => body.task === undefined || body.start === undefined, 'task and start exclude each other')
   .openapi('NewRun');
 
@@ -56,15 +61,24 @@ export class RunRoutes {
       body: newRun,
       keepsKeys: true,
       answers: {
-        202: { description: 'The run, accepted', schema: run, headers: { location: 'Where it is', 'idempotent-replayed': '`true` when it had been accepted before' } },
+        202: {
+          description: 'The run, accepted',
+          schema: run,
+          headers: { location: 'Where it is', 'idempotent-replayed': '`true` when it had been accepted before' },
+        },
       },
       handle: async ({ c, asker, body }) => {
         const { task, start, ...rest } = body;
         const bytes = Buffer.byteLength(task ?? '');
         if (bytes > taskBytes) throw taskTooLarge(bytes, taskBytes);
-        const request = fromRest(CreateRunRequestSchema, { ...rest, start: task === undefined ? (start ?? {}) : { inline: task } } as JsonObject);
+        const request = fromRest(CreateRunRequestSchema, {
+          ...rest,
+          start: task === undefined ? (start ?? {}) : { inline: task },
+        } as JsonObject);
         request.idempotencyKey = c.req.header('idempotency-key') ?? '';
-        const answer = await asker.call('scheduler', (options) => this.services.scheduler.createRun(request, { ...options, timeoutMs: 20_000 }));
+        const answer = await asker.call('scheduler', (options) =>
+          this.services.scheduler.createRun(request, { ...options, timeoutMs: 20_000 }),
+        );
         const accepted = answer.run ?? create(RunSchema);
         c.header('location', `/v1/runs/${accepted.id}`);
         if (answer.replayed) c.header('idempotent-replayed', 'true');
@@ -82,7 +96,10 @@ export class RunRoutes {
       query: {
         ...pageQuery,
         role: z.string().max(63).optional(),
-        state: z.union([z.enum(states), z.array(z.enum(states))]).optional().describe('May be repeated'),
+        state: z
+          .union([z.enum(states), z.array(z.enum(states))])
+          .optional()
+          .describe('May be repeated'),
         active: flagSchema.optional().describe('Only runs that are not over'),
       },
       answers: { 200: { description: 'A page of runs', schema: listSchema('Run', run) } },
@@ -96,7 +113,13 @@ export class RunRoutes {
           pageToken: query.cursor ?? '',
         };
         const page = await asker.call('scheduler', (options) => this.services.scheduler.listRuns(request, options));
-        return c.json(listBody(page.runs.map((item) => toRest(RunSchema, item)), page.nextPageToken, limit));
+        return c.json(
+          listBody(
+            page.runs.map((item) => toRest(RunSchema, item)),
+            page.nextPageToken,
+            limit,
+          ),
+        );
       },
     });
   }

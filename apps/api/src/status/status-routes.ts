@@ -1,8 +1,8 @@
 /** Health for machines, status for people, and what a refusal's `type` points to. */
 
+import { z } from '@hono/zod-openapi';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '@sallyport/service/start';
-import { z } from '@hono/zod-openapi';
 import type { ApiEnv } from '../config.ts';
 import { type Endpoint, endpoint } from '../http/endpoint.ts';
 import { protocol, version } from '../version.ts';
@@ -10,7 +10,12 @@ import { Catalogue } from './catalogue.ts';
 import { Probe } from './probe.ts';
 
 const serviceState = z
-  .object({ name: z.string(), state: z.enum(['ready', 'unavailable']), took_ms: z.number(), reason: z.string().optional() })
+  .object({
+    name: z.string(),
+    state: z.enum(['ready', 'unavailable']),
+    took_ms: z.number(),
+    reason: z.string().optional(),
+  })
   .openapi('ServiceState');
 
 @Injectable()
@@ -41,7 +46,9 @@ export class StatusRoutes {
   }
 
   private ready(): Endpoint {
-    const schema = z.object({ status: z.enum(['ready', 'waiting']), dependencies: z.array(serviceState) }).openapi('Readiness');
+    const schema = z
+      .object({ status: z.enum(['ready', 'waiting']), dependencies: z.array(serviceState) })
+      .openapi('Readiness');
     return endpoint({
       method: 'get',
       path: '/readyz',
@@ -65,7 +72,10 @@ export class StatusRoutes {
       summary: 'Versions of this server',
       auth: 'none',
       answers: {
-        200: { description: 'Versions', schema: z.object({ version: z.string(), protocol: z.string(), node: z.string() }).openapi('Version') },
+        200: {
+          description: 'Versions',
+          schema: z.object({ version: z.string(), protocol: z.string(), node: z.string() }).openapi('Version'),
+        },
       },
       handle: async ({ c }) => c.json({ version, protocol, node: process.versions.node }),
     });

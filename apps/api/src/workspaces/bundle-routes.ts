@@ -1,8 +1,8 @@
 /** `/v1/workspaces/{name}/bundle`: a whole history in and out, as a git bundle. */
 
+import { z } from '@hono/zod-openapi';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '@sallyport/service/start';
-import { z } from '@hono/zod-openapi';
 import type { ApiEnv } from '../config.ts';
 import { bodyTooLarge } from '../faults.ts';
 import { bodyChunks } from '../http/body.ts';
@@ -36,7 +36,8 @@ export class BundleRoutes {
       summary: 'Make a workspace of a git bundle after a strict check of every object',
       raw: bundleType,
       headers: {
-        'content-digest': '`sha-256=:<base64>:`; with it and Content-Length the bytes go straight through, otherwise they are kept aside first',
+        'content-digest':
+          '`sha-256=:<base64>:`; with it and Content-Length the bytes go straight through, otherwise they are kept aside first',
       },
       query: { ref: z.string().max(1_024).optional().describe('Ref to take as the branch; HEAD when absent') },
       answers: { 201: { description: 'The workspace', schema: workspaceSchema } },
@@ -58,7 +59,9 @@ export class BundleRoutes {
       path: '/v1/workspaces/{name}/bundle',
       tag: 'workspaces',
       summary: 'The whole history as a git bundle',
-      answers: { 200: { description: 'A git bundle', type: bundleType, schema: z.string().openapi({ format: 'binary' }) } },
+      answers: {
+        200: { description: 'A git bundle', type: bundleType, schema: z.string().openapi({ format: 'binary' }) },
+      },
       handle: async ({ asker, params }) => {
         const workspace = params['name'] ?? '';
         const bytes = downloadChunks(this.services, asker, { workspace, what: { case: 'bundle', value: {} } });
@@ -79,12 +82,21 @@ export class BundleRoutes {
     return this.send(asker, { size: BigInt(stated), sha256 }, bodyChunks(c), limit);
   }
 
-  private async send(asker: Asker, announced: Announced, bytes: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
-    const { upload } = await asker.call('workspace', (options) => this.services.workspace.beginUpload({ ...announced, workspace: '' }, options));
+  private async send(
+    asker: Asker,
+    announced: Announced,
+    bytes: AsyncIterable<Uint8Array>,
+    limit: number,
+  ): Promise<string> {
+    const { upload } = await asker.call('workspace', (options) =>
+      this.services.workspace.beginUpload({ ...announced, workspace: '' }, options),
+    );
     let offset = 0n;
     for await (const data of checkedChunks(bytes, limit, announced.sha256)) {
       const request = { upload, offset, data };
-      await asker.call('workspace', (options) => this.services.workspace.writeUpload(request, { ...options, timeoutMs: 30_000 }));
+      await asker.call('workspace', (options) =>
+        this.services.workspace.writeUpload(request, { ...options, timeoutMs: 30_000 }),
+      );
       offset += BigInt(data.length);
     }
     return upload;

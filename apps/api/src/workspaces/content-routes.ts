@@ -1,9 +1,9 @@
 /** What is in a workspace: its tree, one file, its log, a diff. */
 
-import { Injectable } from '@nestjs/common';
-import { CommitSchema, FileEntrySchema, ReadFileRequestSchema } from '@sallyport/contracts/workspace/v1/workspace';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { z } from '@hono/zod-openapi';
+import { Injectable } from '@nestjs/common';
+import { CommitSchema, FileEntrySchema, ReadFileRequestSchema } from '@sallyport/contracts/workspace/v1/workspace';
 import { type Endpoint, endpoint, flagSchema } from '../http/endpoint.ts';
 import { limitOf, listBody, listSchema, pageQuery } from '../http/page.ts';
 import { toRest } from '../rest/rest-json.ts';
@@ -30,12 +30,23 @@ export class ContentRoutes {
       summary: 'List a tree',
       query: { ...commitQuery, path: z.string().max(4_096).optional(), recursive: flagSchema.optional() },
       answers: {
-        200: { description: 'At most 10,000 entries', schema: z.object({ items: z.array(entry), truncated: z.boolean() }).openapi('FileList') },
+        200: {
+          description: 'At most 10,000 entries',
+          schema: z.object({ items: z.array(entry), truncated: z.boolean() }).openapi('FileList'),
+        },
       },
       handle: async ({ c, asker, params, query }) => {
-        const request = { workspace: params['name'] ?? '', commit: query.commit ?? '', path: query.path ?? '', recursive: query.recursive ?? false };
+        const request = {
+          workspace: params['name'] ?? '',
+          commit: query.commit ?? '',
+          path: query.path ?? '',
+          recursive: query.recursive ?? false,
+        };
         const answer = await asker.call('workspace', (options) => this.services.workspace.listFiles(request, options));
-        return c.json({ items: answer.entries.map((item) => toRest(FileEntrySchema, item)), truncated: answer.truncated });
+        return c.json({
+          items: answer.entries.map((item) => toRest(FileEntrySchema, item)),
+          truncated: answer.truncated,
+        });
       },
     });
   }
@@ -52,7 +63,11 @@ export class ContentRoutes {
           description: 'At most 512 KiB of the file',
           type: 'application/octet-stream',
           schema: binary,
-          headers: { 'sally-file-mode': 'Git mode', 'sally-file-size': 'Size of the whole file', 'sally-truncated': '`true` when it is cut' },
+          headers: {
+            'sally-file-mode': 'Git mode',
+            'sally-file-size': 'Size of the whole file',
+            'sally-truncated': '`true` when it is cut',
+          },
         },
       },
       handle: async ({ asker, params, query }) => {
@@ -89,7 +104,13 @@ export class ContentRoutes {
         const limit = limitOf(query.limit);
         const request = { workspace: params['name'] ?? '', from: query.cursor ?? '', pageSize: limit };
         const page = await asker.call('workspace', (options) => this.services.workspace.listCommits(request, options));
-        return c.json(listBody(page.commits.map((item) => toRest(CommitSchema, item)), page.next, limit));
+        return c.json(
+          listBody(
+            page.commits.map((item) => toRest(CommitSchema, item)),
+            page.next,
+            limit,
+          ),
+        );
       },
     });
   }
@@ -100,14 +121,26 @@ export class ContentRoutes {
       path: '/v1/workspaces/{name}/diff',
       tag: 'workspaces',
       summary: 'A unified diff between two commits',
-      query: { from: z.string().max(64).optional().describe('First parent of `to` when absent'), to: z.string().max(64).optional().describe('The head when absent') },
+      query: {
+        from: z.string().max(64).optional().describe('First parent of `to` when absent'),
+        to: z.string().max(64).optional().describe('The head when absent'),
+      },
       answers: {
-        200: { description: 'At most 512 KiB of diff', type: 'text/x-diff', schema: z.string(), headers: { 'sally-truncated': '`true` when it is cut' } },
+        200: {
+          description: 'At most 512 KiB of diff',
+          type: 'text/x-diff',
+          schema: z.string(),
+          headers: { 'sally-truncated': '`true` when it is cut' },
+        },
       },
       handle: async ({ asker, params, query }) => {
         const request = { workspace: params['name'] ?? '', from: query.from ?? '', to: query.to ?? '' };
-        const answer = await asker.call('workspace', (options) => this.services.workspace.getDiff(request, { ...options, timeoutMs: 30_000 }));
-        return new Response(answer.diff, { headers: { 'content-type': 'text/x-diff; charset=utf-8', 'sally-truncated': String(answer.truncated) } });
+        const answer = await asker.call('workspace', (options) =>
+          this.services.workspace.getDiff(request, { ...options, timeoutMs: 30_000 }),
+        );
+        return new Response(answer.diff, {
+          headers: { 'content-type': 'text/x-diff; charset=utf-8', 'sally-truncated': String(answer.truncated) },
+        });
       },
     });
   }

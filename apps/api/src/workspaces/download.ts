@@ -13,9 +13,13 @@ export async function* downloadChunks(
   asker: Asker,
   request: MessageInitShape<typeof OpenDownloadRequestSchema>,
 ): AsyncGenerator<Uint8Array> {
-  const { download } = await asker.call('workspace', (options) => services.workspace.openDownload(request, { ...options, timeoutMs }));
+  const { download } = await asker.call('workspace', (options) =>
+    services.workspace.openDownload(request, { ...options, timeoutMs }),
+  );
   for (;;) {
-    const { data, end } = await asker.call('workspace', (options) => services.workspace.readDownload({ download }, { ...options, timeoutMs }));
+    const { data, end } = await asker.call('workspace', (options) =>
+      services.workspace.readDownload({ download }, { ...options, timeoutMs }),
+    );
     yield data;
     if (end) return;
   }

@@ -21,7 +21,8 @@ export interface Announced {
 export function digestOf(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const encoded = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header)?.[1];
-  if (encoded === undefined) throw new InvalidRequest([{ pointer: '/header/content-digest', detail: 'must be sha-256=:<base64>:' }]);
+  if (encoded === undefined)
+    throw new InvalidRequest([{ pointer: '/header/content-digest', detail: 'must be sha-256=:<base64>:' }]);
   return Buffer.from(encoded, 'base64').toString('hex');
 }
 
@@ -72,7 +73,10 @@ export async function spooled<T>(
     }
     file.end();
     await finished(file);
-    return await use({ size: BigInt(size), sha256: hash.digest('hex') }, createReadStream(path, { highWaterMark: chunkBytes }));
+    return await use(
+      { size: BigInt(size), sha256: hash.digest('hex') },
+      createReadStream(path, { highWaterMark: chunkBytes }),
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -20,7 +20,10 @@ export class FakeAudit {
       query: async ({ fromSeq, environment, run, kinds, pageSize }, call) => {
         const { org } = demand(call, 'audit');
         const wanted = (event: Event): boolean =>
-          event.org === org && (environment === '' || event.environment === environment) && (run === '' || event.run === run) && (kinds.length === 0 || kinds.includes(event.kind));
+          event.org === org &&
+          (environment === '' || event.environment === environment) &&
+          (run === '' || event.run === run) &&
+          (kinds.length === 0 || kinds.includes(event.kind));
         const limit = pageSize === 0 ? 200 : pageSize;
         const page = this.events.filter((event) => event.seq >= fromSeq && wanted(event)).slice(0, limit);
         const end = page.length < limit;
@@ -29,7 +32,15 @@ export class FakeAudit {
       },
       getCheckpoint: async (_, call) => {
         demand(call, 'audit');
-        return { checkpoint: { origin: 'sallyport/acme', size: BigInt(this.events.length), root: 'f'.repeat(64), note: 'note' }, verifierKey: 'key' };
+        return {
+          checkpoint: {
+            origin: 'sallyport/acme',
+            size: BigInt(this.events.length),
+            root: 'f'.repeat(64),
+            note: 'note',
+          },
+          verifierKey: 'key',
+        };
       },
       openExport: async (_, call) => {
         demand(call, 'audit');

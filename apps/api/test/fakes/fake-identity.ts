@@ -19,7 +19,8 @@ export class FakeIdentity {
     this.service = await FakeService.serve(bus, IdentityService, {
       openSession: async ({ secret, audience }) => {
         const org = orgs[secret];
-        if (org === undefined || this.revoked.has(secret)) throw new Fault('unauthenticated', 'identity.key_invalid', 'the API key does not open a session');
+        if (org === undefined || this.revoked.has(secret))
+          throw new Fault('unauthenticated', 'identity.key_invalid', 'the API key does not open a session');
         const token = `session/${org}/${audience}`;
         const expiresAt = timestampFromMs(Date.now() + 300_000);
         return { token, expiresAt, principal: { id: 'usr_ada', org }, environment: 'main', scopes: ['*'] };
@@ -27,7 +28,19 @@ export class FakeIdentity {
       listPublicKeys: async () => ({ issuer: 'sallyport:identity', keys: [] }),
       listApiKeys: async (_, call) => {
         const { org } = demand(call, 'identity');
-        return { keys: [{ id: 'key_1', org, environment: 'main', principal: 'usr_ada', name: 'laptop', scopes: ['*'], prefix: 'sally_aaaa' }] };
+        return {
+          keys: [
+            {
+              id: 'key_1',
+              org,
+              environment: 'main',
+              principal: 'usr_ada',
+              name: 'laptop',
+              scopes: ['*'],
+              prefix: 'sally_aaaa',
+            },
+          ],
+        };
       },
       revokeApiKey: async ({ id }, call) => {
         const { org } = demand(call, 'identity');

@@ -1,6 +1,13 @@
 /** Answers a service's contract on the real bus, in place of a service of another app. */
 
-import { create, type DescService, fromBinary, type MessageInitShape, toBinary, type DescMessage } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import type { Bus } from '@sallyport/bus/connection';
 import type { Handlers } from '@sallyport/bus/handlers';
 import { parseRpcSubject, rpcListen } from '@sallyport/bus/subject';
@@ -32,9 +39,13 @@ export class FakeService<S extends DescService> {
         const token = message.headers?.get(header.token) || undefined;
         this.calls.push({ method: name, token });
         const method = byName.get(name);
-        const handler = method === undefined ? undefined : (handlers[method.localName as keyof typeof handlers] as Handler | undefined);
+        const handler =
+          method === undefined
+            ? undefined
+            : (handlers[method.localName as keyof typeof handlers] as Handler | undefined);
         const answered = async (): Promise<Uint8Array> => {
-          if (method === undefined || handler === undefined) throw new Fault('not_found', 'bus.method', 'no such method');
+          if (method === undefined || handler === undefined)
+            throw new Fault('not_found', 'bus.method', 'no such method');
           const response = await handler(fromBinary(method.input, message.data), { token });
           return toBinary(method.output, create(method.output, response as MessageInitShape<DescMessage>));
         };

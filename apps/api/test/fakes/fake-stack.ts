@@ -3,9 +3,9 @@
 import { DenyReason, EgressService } from '@sallyport/contracts/egress/v1/egress';
 import { RuntimeService } from '@sallyport/contracts/runtime/v1/runtime';
 import { Fault } from '@sallyport/core/fault';
-import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { ApiModule } from '../../src/api.module.ts';
 import { apiEnv } from '../../src/config.ts';
 import { HttpServer } from '../../src/http/server.ts';
@@ -38,7 +38,16 @@ export class FakeStack {
       getDecision: async ({ id }, call) => {
         demand(call, 'egress');
         if (id !== 'dec_1') throw new Fault('not_found', 'egress.decision_not_found', 'no such decision', { id });
-        return { decision: { id, org: 'acme', allowed: false, reason: DenyReason.HOST_NOT_ALLOWED, target: 'example.com:443', method: 'CONNECT' } };
+        return {
+          decision: {
+            id,
+            org: 'acme',
+            allowed: false,
+            reason: DenyReason.HOST_NOT_ALLOWED,
+            target: 'example.com:443',
+            method: 'CONNECT',
+          },
+        };
       },
     });
     const verifier = await (await TestIssuer.create()).verifier('api');
@@ -73,7 +82,11 @@ export class FakeStack {
   }
 
   json(path: string, method: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    return this.fetch(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+    return this.fetch(path, {
+      method,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
   }
 
   async stop(): Promise<void> {

@@ -44,14 +44,18 @@ export class FakeWorkspace {
       writeUpload: async ({ upload, offset, data }, call) => {
         demand(call, 'workspace');
         const held = this.uploads.get(upload);
-        if (held === undefined || offset !== BigInt(held.bytes.length) || data.length > chunk) throw new Fault('invalid_argument', 'workspace.upload_invalid', 'no');
+        if (held === undefined || offset !== BigInt(held.bytes.length) || data.length > chunk)
+          throw new Fault('invalid_argument', 'workspace.upload_invalid', 'no');
         held.bytes = Buffer.concat([held.bytes, data]);
         return { received: BigInt(held.bytes.length) };
       },
       importWorkspace: async ({ name, upload }, call) => {
         const { org } = demand(call, 'workspace');
         const held = this.uploads.get(upload);
-        const whole = held !== undefined && BigInt(held.bytes.length) === held.size && createHash('sha256').update(held.bytes).digest('hex') === held.sha256;
+        const whole =
+          held !== undefined &&
+          BigInt(held.bytes.length) === held.size &&
+          createHash('sha256').update(held.bytes).digest('hex') === held.sha256;
         if (!whole) throw new Fault('failed_precondition', 'workspace.upload_incomplete', 'not whole');
         this.names.add(name);
         return { workspace: this.show(org, name), objects: 3 };
@@ -67,13 +71,26 @@ export class FakeWorkspace {
       },
       listCommits: async ({ workspace }, call) => {
         this.known(call, workspace);
-        return { commits: [{ id: 'c'.repeat(40), authorName: 'Ada', authorEmail: 'ada@example.org', committerName: 'Sallyport', message: 'first\n' }] };
+        return {
+          commits: [
+            {
+              id: 'c'.repeat(40),
+              authorName: 'Ada',
+              authorEmail: 'ada@example.org',
+              committerName: 'Sallyport',
+              message: 'first\n',
+            },
+          ],
+        };
       },
       getDiff: async ({ workspace }, call) => {
         this.known(call, workspace);
         return { diff: '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n' };
       },
-      undoCommit: async ({ workspace }, call) => ({ workspace: this.known(call, workspace), commit: newId('upload', Date.now()).slice(4) }),
+      undoCommit: async ({ workspace }, call) => ({
+        workspace: this.known(call, workspace),
+        commit: newId('upload', Date.now()).slice(4),
+      }),
       openDownload: async ({ workspace, what }, call) => {
         this.known(call, workspace);
         const protocol = what.case === 'bundle' ? '' : (what.value?.protocol ?? '');
@@ -115,15 +132,25 @@ export class FakeWorkspace {
   }
 
   private git(args: readonly string[], protocol = '', input?: Uint8Array): Buffer {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: this.folder, GIT_CONFIG_NOSYSTEM: '1', GIT_PROTOCOL: protocol };
-    const done = spawnSync('git', args, { env, maxBuffer: 64 * 1024 * 1024, ...(input === undefined ? {} : { input }) });
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.folder,
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_PROTOCOL: protocol,
+    };
+    const done = spawnSync('git', args, {
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+      ...(input === undefined ? {} : { input }),
+    });
     if (done.status !== 0 && input === undefined) throw new Error(done.stderr.toString());
     return done.stdout;
   }
 
   private known(call: { readonly token: string | undefined }, name: string) {
     const { org } = demand(call, 'workspace');
-    if (!this.names.has(name) || org !== 'acme') throw new Fault('not_found', 'workspace.not_found', `there is no workspace ${name}`, { name });
+    if (!this.names.has(name) || org !== 'acme')
+      throw new Fault('not_found', 'workspace.not_found', `there is no workspace ${name}`, { name });
     return this.show(org, name);
   }
 

@@ -31,7 +31,12 @@ export class Api {
     return (await (await this.ask(path, { query })).json()) as T;
   }
 
-  async send<T>(method: string, path: string, json: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+  async send<T>(
+    method: string,
+    path: string,
+    json: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
     return (await (await this.ask(path, { method, json, headers })).json()) as T;
   }
 
@@ -73,7 +78,9 @@ export class Api {
     };
     try {
       const response = await fetch(url, init);
-      this.#log(`${method} ${url.pathname}${url.search} ${response.status} ${Math.round(performance.now() - started)} ms ${response.headers.get('x-request-id') ?? ''}`);
+      this.#log(
+        `${method} ${url.pathname}${url.search} ${response.status} ${Math.round(performance.now() - started)} ms ${response.headers.get('x-request-id') ?? ''}`,
+      );
       return response;
     } catch (error) {
       throw this.signal.aborted ? this.signal.reason : unreachable(this.connection.url, error);
@@ -105,5 +112,11 @@ async function problemOf(response: Response): Promise<Problem> {
 export function unreachable(url: string, error: unknown): Failure {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
-  return Failure.of(exit.unreachable, 'cli.unreachable', `nothing answers at ${url}`, why, 'start it with `npm start`, or set --url or SALLY_URL');
+  return Failure.of(
+    exit.unreachable,
+    'cli.unreachable',
+    `nothing answers at ${url}`,
+    why,
+    'start it with `npm start`, or set --url or SALLY_URL',
+  );
 }

@@ -21,7 +21,12 @@ const startTimer = globalThis.setTimeout;
 const patience = { firstMs: 200, mostMs: 5_000, silenceMs: 35_000 } as const;
 
 /** Messages until the server says `end`, or for ever. Throws the API's refusal, or that nobody answers any more. */
-export async function* follow(api: Api, path: string, ask: Ask, after: string | undefined): AsyncGenerator<EventSourceMessage> {
+export async function* follow(
+  api: Api,
+  path: string,
+  ask: Ask,
+  after: string | undefined,
+): AsyncGenerator<EventSourceMessage> {
   let cursor = after;
   let wait: number = patience.firstMs;
   let connected = false;
@@ -47,7 +52,12 @@ export async function* follow(api: Api, path: string, ask: Ask, after: string | 
   }
 }
 
-async function* connect(api: Api, path: string, ask: Ask, cursor: string | undefined): AsyncGenerator<EventSourceMessage> {
+async function* connect(
+  api: Api,
+  path: string,
+  ask: Ask,
+  cursor: string | undefined,
+): AsyncGenerator<EventSourceMessage> {
   const headers = { accept: 'text/event-stream', ...(cursor === undefined ? {} : { 'last-event-id': cursor }) };
   const response = await api.ask(path, { ...ask, headers });
   const queue: EventSourceMessage[] = [];
@@ -83,7 +93,11 @@ export function eventOf(message: EventSourceMessage): StreamEvent | undefined {
 }
 
 function problem(data: string): Failure {
-  const { code = 'cli.stream', detail = 'the stream ended', category = '' } = JSON.parse(data) as Record<string, string>;
+  const {
+    code = 'cli.stream',
+    detail = 'the stream ended',
+    category = '',
+  } = JSON.parse(data) as Record<string, string>;
   const status = category === 'unauthenticated' ? 401 : category === 'not_found' ? 404 : 503;
   return Failure.refused(status, { type: `/problems/${code}`, title: 'The stream ended', status, detail, code });
 }

@@ -6,15 +6,27 @@ import { usage } from '../failure.ts';
 import { type Flags, isSet, listOf, readText, textOf } from '../flags.ts';
 import { visible } from '../output/visible.ts';
 
-export async function callApi(context: Context, [method = '', path = '']: readonly (string | undefined)[], flags: Flags): Promise<number> {
-  if (!/^[A-Za-z]{3,7}$/.test(method)) throw usage('the method is not usable', `${JSON.stringify(method)} is none`, 'use GET, POST or PUT');
+export async function callApi(
+  context: Context,
+  [method = '', path = '']: readonly (string | undefined)[],
+  flags: Flags,
+): Promise<number> {
+  if (!/^[A-Za-z]{3,7}$/.test(method))
+    throw usage('the method is not usable', `${JSON.stringify(method)} is none`, 'use GET, POST or PUT');
   const { api, printer } = context;
   if (isSet(flags, 'paginate')) {
     for (const item of await api.all<unknown>(path)) printer.line(JSON.stringify(item));
     return exit.ok;
   }
   const data = textOf(flags, 'data');
-  const body = data === undefined ? undefined : data === '-' ? readText('-') : data.startsWith('@') ? readText(data.slice(1)) : data;
+  const body =
+    data === undefined
+      ? undefined
+      : data === '-'
+        ? readText('-')
+        : data.startsWith('@')
+          ? readText(data.slice(1))
+          : data;
   const headers = Object.fromEntries(listOf(flags, 'header').map(headerOf));
   const response = await api.ask(path, {
     method: method.toUpperCase(),
@@ -33,6 +45,11 @@ export async function callApi(context: Context, [method = '', path = '']: readon
 
 function headerOf(text: string): readonly [string, string] {
   const split = text.indexOf(':');
-  if (split < 1) throw usage('the header is not usable', `${JSON.stringify(text)} is not NAME:VALUE`, 'write it as -H "if-match: \\"3\\""');
+  if (split < 1)
+    throw usage(
+      'the header is not usable',
+      `${JSON.stringify(text)} is not NAME:VALUE`,
+      'write it as -H "if-match: \\"3\\""',
+    );
   return [text.slice(0, split).trim().toLowerCase(), text.slice(split + 1).trim()];
 }

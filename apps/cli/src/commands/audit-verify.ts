@@ -21,7 +21,11 @@ const view = {
   ],
 };
 
-export async function verifyAudit(context: Context, [file]: readonly (string | undefined)[], flags: Flags): Promise<number> {
+export async function verifyAudit(
+  context: Context,
+  [file]: readonly (string | undefined)[],
+  flags: Flags,
+): Promise<number> {
   if (file !== undefined) return judge(context, file, flags);
   const folder = await mkdtemp(join(tmpdir(), 'sally-audit-'));
   try {
@@ -34,7 +38,8 @@ export async function verifyAudit(context: Context, [file]: readonly (string | u
 }
 
 async function judge({ printer }: Context, file: string, flags: Flags): Promise<number> {
-  if (!existsSync(file)) throw usage(`${file} cannot be read`, 'there is no such file', 'make one with `sally audit export FILE`');
+  if (!existsSync(file))
+    throw usage(`${file} cannot be read`, 'there is no such file', 'make one with `sally audit export FILE`');
   const key = textOf(flags, 'logKey');
   const since = textOf(flags, 'since');
   const report = verifyBundle(file, {
@@ -46,10 +51,23 @@ async function judge({ printer }: Context, file: string, flags: Flags): Promise<
     return exit.ok;
   }
   if (printer.format === 'table') {
-    describe(report).split('\n').forEach((line) => printer.line(line));
+    describe(report)
+      .split('\n')
+      .forEach((line) => printer.line(line));
     return exit.runFailed;
   }
   const [first] = report.findings;
-  const problem = { type: '/problems/cli.audit_verdict', title: 'The bundle does not verify', detail: `${report.verdict}; keep the bundle and compare it with another`, code: 'cli.audit_verdict', report };
-  throw new Failure(exit.runFailed, problem, first === undefined ? report.verdict : `${first.what}: ${first.file}`, 'keep the bundle and compare it with another');
+  const problem = {
+    type: '/problems/cli.audit_verdict',
+    title: 'The bundle does not verify',
+    detail: `${report.verdict}; keep the bundle and compare it with another`,
+    code: 'cli.audit_verdict',
+    report,
+  };
+  throw new Failure(
+    exit.runFailed,
+    problem,
+    first === undefined ? report.verdict : `${first.what}: ${first.file}`,
+    'keep the bundle and compare it with another',
+  );
 }

@@ -1,10 +1,10 @@
 /** `audit tail`, `query`, `export`. */
 
-import { follow } from '../client/stream.ts';
 import type { AuditEvent } from '../client/resources.ts';
+import { follow } from '../client/stream.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
-import { type Flags, countOf, listOf, textOf } from '../flags.ts';
+import { countOf, type Flags, listOf, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
 import { saveTo } from './download.ts';
 import { auditView } from './views.ts';
@@ -41,6 +41,8 @@ export async function exportAudit(context: Context, [file]: readonly (string | u
 function lineOf(event: AuditEvent, { printer }: Context): string {
   const outcome = event.outcome ?? '';
   const colour = outcome === 'allow' ? 'green' : outcome === 'deny' ? 'yellow' : 'red';
-  const rest = [event.kind.padEnd(20), event.resource, event.run, event.reason].filter((part) => part !== '').map(visibleLine);
+  const rest = [event.kind.padEnd(20), event.resource, event.run, event.reason]
+    .filter((part) => part !== '')
+    .map(visibleLine);
   return `${String(event.seq).padStart(6)}  ${visibleLine(event.time.slice(0, 23))}  ${printer.paint(colour, visibleLine(outcome).padEnd(5))}  ${rest.join('  ')}`;
 }

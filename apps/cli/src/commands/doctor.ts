@@ -3,7 +3,15 @@
 import { existsSync } from 'node:fs';
 import type { Context } from '../context.ts';
 import { type CheckState, type Finding, warn } from '../doctor/check.ts';
-import { checkBubblewrap, checkCgroup, checkDisk, checkGit, checkNats, checkNode, checkSandbox } from '../doctor/machine-checks.ts';
+import {
+  checkBubblewrap,
+  checkCgroup,
+  checkDisk,
+  checkGit,
+  checkNats,
+  checkNode,
+  checkSandbox,
+} from '../doctor/machine-checks.ts';
 import { checkPort, checkStack } from '../doctor/stack-checks.ts';
 import { exit } from '../exit.ts';
 import type { Colour } from '../output/style.ts';
@@ -29,14 +37,26 @@ export async function doctor(context: Context): Promise<number> {
 
 async function examine({ api }: Context): Promise<Finding[]> {
   const folder = existsSync('.sally') ? '.sally' : '.';
-  const machine = [checkNode(), checkGit(), checkNats(), checkBubblewrap(), checkSandbox(), checkCgroup(), checkDisk(folder)];
+  const machine = [
+    checkNode(),
+    checkGit(),
+    checkNats(),
+    checkBubblewrap(),
+    checkSandbox(),
+    checkCgroup(),
+    checkDisk(folder),
+  ];
   const { finding, isApi } = await checkPort(api);
-  const stack = isApi ? await checkStack(api) : [warn('stack', 'not running', `nothing of it answers at ${api.connection.url}`, 'npm start')];
+  const stack = isApi
+    ? await checkStack(api)
+    : [warn('stack', 'not running', `nothing of it answers at ${api.connection.url}`, 'npm start')];
   return [...machine, finding, ...stack];
 }
 
 function show({ printer }: Context, { name, state, found, cause, next }: Finding): void {
-  printer.line(`${printer.paint(colours[state], state.padEnd(4))}  ${visibleLine(name).padEnd(16)} ${visibleLine(found)}`);
+  printer.line(
+    `${printer.paint(colours[state], state.padEnd(4))}  ${visibleLine(name).padEnd(16)} ${visibleLine(found)}`,
+  );
   if (cause !== '') printer.line(`      why: ${visibleLine(cause)}`);
   if (next !== '') printer.line(`      next: ${visibleLine(next)}`);
 }

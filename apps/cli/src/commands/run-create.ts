@@ -9,9 +9,14 @@ import { type Flags, isSet, listOf, readText, textOf } from '../flags.ts';
 import { runView } from './views.ts';
 import { followRun } from './watch.ts';
 
-export async function createRun(context: Context, [role]: readonly (string | undefined)[], flags: Flags): Promise<number> {
+export async function createRun(
+  context: Context,
+  [role]: readonly (string | undefined)[],
+  flags: Flags,
+): Promise<number> {
   const body = bodyOf(context, role, flags);
-  if (isSet(flags, 'wait') && isSet(flags, 'detach')) throw usage('the run cannot be created', '--wait and --detach exclude each other', 'keep one of them');
+  if (isSet(flags, 'wait') && isSet(flags, 'detach'))
+    throw usage('the run cannot be created', '--wait and --detach exclude each other', 'keep one of them');
   // One key per command line, so that a retry of the request within it is never a second run.
   const key = textOf(flags, 'idempotencyKey') ?? randomUUID();
   const run = await context.api.send<Run>('POST', '/v1/runs', body, { 'idempotency-key': key });
@@ -28,11 +33,19 @@ export async function createRun(context: Context, [role]: readonly (string | und
 function bodyOf(context: Context, role: string | undefined, flags: Flags): Record<string, unknown> {
   const runner = textOf(flags, 'runner');
   if ((role === undefined) === (runner === undefined)) {
-    throw usage('the run cannot be created', role === undefined ? 'neither a role nor --runner was given' : 'a role and --runner exclude each other', 'use `sally run create ROLE` or `sally run create --runner exec -- COMMAND`');
+    throw usage(
+      'the run cannot be created',
+      role === undefined ? 'neither a role nor --runner was given' : 'a role and --runner exclude each other',
+      'use `sally run create ROLE` or `sally run create --runner exec -- COMMAND`',
+    );
   }
   const task = taskOf(context, flags);
   if (task === undefined && context.passed.length === 0) {
-    throw usage('the run cannot be created', 'nothing is asked of the agent', 'add --task TEXT, --task-file PATH, or a command behind --');
+    throw usage(
+      'the run cannot be created',
+      'nothing is asked of the agent',
+      'add --task TEXT, --task-file PATH, or a command behind --',
+    );
   }
   const session = textOf(flags, 'session');
   const profile = textOf(flags, 'profile');
@@ -49,7 +62,8 @@ function bodyOf(context: Context, role: string | undefined, flags: Flags): Recor
 function taskOf(context: Context, flags: Flags): string | undefined {
   const file = textOf(flags, 'taskFile');
   const task = textOf(flags, 'task');
-  if (file !== undefined && task !== undefined) throw usage('the task is not clear', '--task and --task-file exclude each other', 'keep one of them');
+  if (file !== undefined && task !== undefined)
+    throw usage('the task is not clear', '--task and --task-file exclude each other', 'keep one of them');
   if (file !== undefined) return readText(file);
   if (task !== '-') return task;
   if (context.mayAsk) context.printer.note('reading the task from standard input; end it with Ctrl-D');
@@ -60,5 +74,9 @@ function taskOf(context: Context, flags: Flags): string | undefined {
 export function mountOf(text: string): { readonly workspace: string; readonly mode: string } {
   const [workspace = '', mode = 'ro', ...rest] = text.split(':');
   if (workspace !== '' && rest.length === 0 && (mode === 'ro' || mode === 'rw')) return { workspace, mode };
-  throw usage('the mount is not usable', `${JSON.stringify(text)} is not WORKSPACE:ro or WORKSPACE:rw`, 'write it as --mount demo:rw');
+  throw usage(
+    'the mount is not usable',
+    `${JSON.stringify(text)} is not WORKSPACE:ro or WORKSPACE:rw`,
+    'write it as --mount demo:rw',
+  );
 }

@@ -2,7 +2,7 @@
 
 import type { Run } from '../client/resources.ts';
 import type { Context } from '../context.ts';
-import { type Flags, countOf, isSet, listOf, textOf } from '../flags.ts';
+import { countOf, type Flags, isSet, listOf, textOf } from '../flags.ts';
 import { visible, visibleLine } from '../output/visible.ts';
 import { runView } from './views.ts';
 
@@ -17,19 +17,31 @@ export async function listRuns({ api, printer }: Context, _: unknown, flags: Fla
   };
   const runs = await api.all<Run>('/v1/runs', query, most);
   await printer.list(runs, runView(Date.now()));
-  if (runs.length === 0 && printer.format === 'table' && printer.isTerminal) printer.note('no runs; ask for one with `sally run create ROLE --task TEXT`');
+  if (runs.length === 0 && printer.format === 'table' && printer.isTerminal)
+    printer.note('no runs; ask for one with `sally run create ROLE --task TEXT`');
   return undefined;
 }
 
-export async function getRun({ api, printer }: Context, [id = '']: readonly (string | undefined)[]): Promise<undefined> {
+export async function getRun(
+  { api, printer }: Context,
+  [id = '']: readonly (string | undefined)[],
+): Promise<undefined> {
   const run = await api.get<Run>(`/v1/runs/${encodeURIComponent(id)}`);
   await printer.one(run, runView(Date.now()), () => describe(run));
   return undefined;
 }
 
-export async function cancelRun({ api, printer }: Context, [id = '']: readonly (string | undefined)[], flags: Flags): Promise<undefined> {
-  const run = await api.send<Run>('POST', `/v1/runs/${encodeURIComponent(id)}:cancel`, { why: textOf(flags, 'why') ?? '' });
-  await printer.one(run, runView(Date.now()), () => [`${visibleLine(run.id)} is asked to end; it is ${visibleLine(run.state)}`]);
+export async function cancelRun(
+  { api, printer }: Context,
+  [id = '']: readonly (string | undefined)[],
+  flags: Flags,
+): Promise<undefined> {
+  const run = await api.send<Run>('POST', `/v1/runs/${encodeURIComponent(id)}:cancel`, {
+    why: textOf(flags, 'why') ?? '',
+  });
+  await printer.one(run, runView(Date.now()), () => [
+    `${visibleLine(run.id)} is asked to end; it is ${visibleLine(run.state)}`,
+  ]);
   return undefined;
 }
 
@@ -46,8 +58,15 @@ function describe(run: Run): string[] {
     ['dispatch', run.dispatch],
     ['created', run.created_at ?? ''],
     ['ended', run.ended_at ?? ''],
-    ['commits', run.commits.map(({ workspace, commit, files }) => `${workspace} ${commit.slice(0, 12)} (${files} files)`).join(', ')],
+    [
+      'commits',
+      run.commits
+        .map(({ workspace, commit, files }) => `${workspace} ${commit.slice(0, 12)} (${files} files)`)
+        .join(', '),
+    ],
   ];
-  const lines = rows.filter(([, value]) => value !== '').map(([name, value]) => `${name.padEnd(10)} ${visibleLine(value)}`);
+  const lines = rows
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name.padEnd(10)} ${visibleLine(value)}`);
   return run.reply === '' ? lines : [...lines, '', ...visible(run.reply).split('\n')];
 }

@@ -16,7 +16,10 @@ const columns = [
 
 export async function showStatus({ api, printer, connection }: Context): Promise<number> {
   const status = await api.get<Status>('/v1/status');
-  const view = { name: (item: Status) => item.status, columns: [{ title: 'status', of: (item: Status) => item.status }] };
+  const view = {
+    name: (item: Status) => item.status,
+    columns: [{ title: 'status', of: (item: Status) => item.status }],
+  };
   await printer.one(status, view, () => [
     visibleLine(`${status.status}: ${connection.url} as ${status.principal} in ${status.org}/${status.environment}`),
     ...renderTable(status.services, columns),
@@ -32,13 +35,22 @@ interface Versions {
 
 export async function showVersion({ api, printer }: Context): Promise<undefined> {
   const server = await api.get<{ version: string; protocol: string }>('/v1/version').catch(() => undefined);
-  const versions: Versions = { client: version, server: server?.version ?? null, protocol: { client: protocol, server: server?.protocol ?? null } };
+  const versions: Versions = {
+    client: version,
+    server: server?.version ?? null,
+    protocol: { client: protocol, server: server?.protocol ?? null },
+  };
   const view = { name: () => version, columns: [{ title: 'client', of: () => version }] };
   await printer.one(versions, view, () => [
     `client  ${version} (protocol ${protocol})`,
-    server === undefined ? 'server  does not answer' : visibleLine(`server  ${server.version} (protocol ${server.protocol})`),
+    server === undefined
+      ? 'server  does not answer'
+      : visibleLine(`server  ${server.version} (protocol ${server.protocol})`),
   ]);
-  if (server !== undefined && isSkewed(version, server.version)) printer.note(`warning: client ${version} and server ${visibleLine(server.version)} are more than one minor version apart`);
+  if (server !== undefined && isSkewed(version, server.version))
+    printer.note(
+      `warning: client ${version} and server ${visibleLine(server.version)} are more than one minor version apart`,
+    );
   return undefined;
 }
 

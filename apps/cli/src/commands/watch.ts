@@ -42,7 +42,10 @@ async function finish(context: Context, run: Run, how: FollowHow): Promise<numbe
 
 /** One line that says how it ended. */
 function summary(run: Run): string {
-  const took = run.created_at === undefined || run.ended_at === undefined ? '' : ` in ${showDuration(Date.parse(run.ended_at) - Date.parse(run.created_at))}`;
+  const took =
+    run.created_at === undefined || run.ended_at === undefined
+      ? ''
+      : ` in ${showDuration(Date.parse(run.ended_at) - Date.parse(run.created_at))}`;
   const why = run.state === 'completed' ? '' : `: ${run.message === '' ? run.reason : run.message}`;
   return visible(`${run.id} ${run.state}${took}${why}`);
 }

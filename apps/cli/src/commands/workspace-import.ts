@@ -15,7 +15,11 @@ import { type Flags, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
 import { workspaceView } from './views.ts';
 
-export async function importWorkspace(context: Context, [name = '', source = '']: readonly (string | undefined)[], flags: Flags): Promise<undefined> {
+export async function importWorkspace(
+  context: Context,
+  [name = '', source = '']: readonly (string | undefined)[],
+  flags: Flags,
+): Promise<undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'sally-import-'));
   try {
     const bundle = await bundleOf(context, source, folder, textOf(flags, 'ref'));
@@ -31,7 +35,9 @@ export async function importWorkspace(context: Context, [name = '', source = '']
       },
     });
     const workspace = (await response.json()) as Workspace;
-    await printer.one(workspace, workspaceView(Date.now()), () => [`${visibleLine(workspace.name)} is imported, head ${visibleLine(workspace.head.slice(0, 12))}`]);
+    await printer.one(workspace, workspaceView(Date.now()), () => [
+      `${visibleLine(workspace.name)} is imported, head ${visibleLine(workspace.head.slice(0, 12))}`,
+    ]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -44,7 +50,11 @@ async function bundleOf(context: Context, source: string, folder: string, ref: s
   const bundle = join(folder, 'bundle');
   const from = existsSync(source) ? resolve(source) : source;
   const branch = ref === undefined ? [] : ['--branch', ref];
-  await git(context, ['clone', '--bare', '--quiet', '--no-hardlinks', '--single-branch', '--no-tags', ...branch, '--', from, repository], folder);
+  await git(
+    context,
+    ['clone', '--bare', '--quiet', '--no-hardlinks', '--single-branch', '--no-tags', ...branch, '--', from, repository],
+    folder,
+  );
   await git(context, ['-C', repository, 'bundle', 'create', '--quiet', bundle, 'HEAD', '--branches'], folder);
   return bundle;
 }
@@ -71,11 +81,23 @@ async function git({ env, signal }: Context, args: readonly string[], home: stri
     child.once('close', settle);
   }).catch((error: NodeJS.ErrnoException) => {
     if (signal.aborted) throw signal.reason;
-    throw Failure.of(exit.prerequisite, 'cli.git_missing', 'git cannot be run', error.code ?? error.message, 'install git, such as apt-get install git');
+    throw Failure.of(
+      exit.prerequisite,
+      'cli.git_missing',
+      'git cannot be run',
+      error.code ?? error.message,
+      'install git, such as apt-get install git',
+    );
   });
   if (code === 0) return;
   const why = said.trim().split('\n').at(-1) ?? `git ended with ${String(code)}`;
-  throw Failure.of(exit.notFound, 'cli.source_unreadable', 'the repository cannot be read', why, 'check the path or URL, and that git can clone it without asking');
+  throw Failure.of(
+    exit.notFound,
+    'cli.source_unreadable',
+    'the repository cannot be read',
+    why,
+    'check the path or URL, and that git can clone it without asking',
+  );
 }
 
 async function sha256Of(path: string): Promise<string> {

@@ -14,5 +14,17 @@ export interface Finding {
 }
 
 export const ok = (name: string, found: string): Finding => ({ name, state: 'ok', found, cause: '', next: '' });
-export const warn = (name: string, found: string, cause: string, next: string): Finding => ({ name, state: 'warn', found, cause, next });
-export const fail = (name: string, found: string, cause: string, next: string): Finding => ({ name, state: 'fail', found, cause, next });
+export const warn = (name: string, found: string, cause: string, next: string): Finding => ({
+  name,
+  state: 'warn',
+  found,
+  cause,
+  next,
+});
+export const fail = (name: string, found: string, cause: string, next: string): Finding => ({
+  name,
+  state: 'fail',
+  found,
+  cause,
+  next,
+});

@@ -13,7 +13,10 @@ interface Ran {
 /** Runs a program for its word; status null when it is missing. */
 function run(program: string, args: readonly string[]): Ran {
   const done = spawnSync(program, args, { encoding: 'utf8', timeout: 5_000 });
-  return { status: done.error === undefined ? done.status : null, text: `${done.stdout ?? ''}${done.stderr ?? ''}`.trim() };
+  return {
+    status: done.error === undefined ? done.status : null,
+    text: `${done.stdout ?? ''}${done.stderr ?? ''}`.trim(),
+  };
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
@@ -46,11 +49,13 @@ export function checkBubblewrap(): Finding {
 export function checkSandbox(): Finding {
   const probe = run('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']);
   if (probe.status === 0) return ok('user namespaces', 'a sandbox starts');
-  if (probe.status === null) return fail('user namespaces', 'not tried', 'bubblewrap is missing', 'apt-get install bubblewrap');
+  if (probe.status === null)
+    return fail('user namespaces', 'not tried', 'bubblewrap is missing', 'apt-get install bubblewrap');
   return fail('user namespaces', firstLine(probe.text), namespaceCause(), namespaceRemedy());
 }
 
-const setting = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
+const setting = (path: string): string | undefined =>
+  existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
 
 const restricted = (): boolean => setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1';
 
@@ -69,12 +74,27 @@ function namespaceRemedy(): string {
 /** Whether limits for memory, processes and time can be set here. */
 export function checkCgroup(root = '/sys/fs/cgroup', own = setting('/proc/self/cgroup') ?? ''): Finding {
   const isUnified = existsSync(join(root, 'cgroup.controllers'));
-  const folders = isUnified ? [join(root, own.split('\n').find((line) => line.startsWith('0::'))?.slice(3) ?? '/')] : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
+  const folders = isUnified
+    ? [
+        join(
+          root,
+          own
+            .split('\n')
+            .find((line) => line.startsWith('0::'))
+            ?.slice(3) ?? '/',
+        ),
+      ]
+    : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
   const version = isUnified ? 'version 2' : 'version 1';
   const closed = folders.find((folder) => !isWritable(folder));
   if (closed === undefined) return ok('cgroups', `${version}, writable`);
   const what = existsSync(closed) ? `${closed} is not writable` : `${closed} is missing`;
-  return warn('cgroups', `${version}, ${what}`, 'memory, process and CPU limits cannot be set, so profiles that demand them are refused', 'run as root, or under systemd-run --user -p Delegate=yes');
+  return warn(
+    'cgroups',
+    `${version}, ${what}`,
+    'memory, process and CPU limits cannot be set, so profiles that demand them are refused',
+    'run as root, or under systemd-run --user -p Delegate=yes',
+  );
 }
 
 function isWritable(path: string): boolean {
@@ -91,7 +111,14 @@ const mib = 1024 * 1024;
 export function checkDisk(folder: string): Finding {
   const { bavail, bsize } = statfsSync(folder);
   const free = Math.floor((bavail * bsize) / mib);
-  if (free < 512) return fail('disk', `${free} MiB free at ${folder}`, 'the stack does not start with less than 512 MiB', 'free some space, or start with --data on another disk');
-  if (free < 2_048) return warn('disk', `${free} MiB free at ${folder}`, 'workspaces and the log grow', 'free some space');
+  if (free < 512)
+    return fail(
+      'disk',
+      `${free} MiB free at ${folder}`,
+      'the stack does not start with less than 512 MiB',
+      'free some space, or start with --data on another disk',
+    );
+  if (free < 2_048)
+    return warn('disk', `${free} MiB free at ${folder}`, 'workspaces and the log grow', 'free some space');
   return ok('disk', `${Math.floor(free / 1024)} GiB free`);
 }

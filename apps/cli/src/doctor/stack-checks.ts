@@ -3,8 +3,8 @@
 import { connect } from 'node:net';
 import type { Api } from '../client/api.ts';
 import type { Status } from '../client/resources.ts';
-import { Failure } from '../failure.ts';
 import { exit } from '../exit.ts';
+import { Failure } from '../failure.ts';
 import { type Finding, fail, ok, warn } from './check.ts';
 
 /** Whether the API answers at its address, something else does, or nobody. */
@@ -17,8 +17,12 @@ export async function checkPort(api: Api): Promise<{ readonly finding: Finding; 
   const answer = await api.raw('/v1/version').catch(() => undefined);
   const type = answer?.headers.get('content-type') ?? '';
   await answer?.body?.cancel();
-  if (answer?.ok === true && type.startsWith('application/json')) return { finding: ok(name, `the API answers at ${url}`), isApi: true };
-  return { finding: fail(name, 'taken by something else', 'the API listens here', 'end what holds it, or set SALLY_API_PORT'), isApi: false };
+  if (answer?.ok === true && type.startsWith('application/json'))
+    return { finding: ok(name, `the API answers at ${url}`), isApi: true };
+  return {
+    finding: fail(name, 'taken by something else', 'the API listens here', 'end what holds it, or set SALLY_API_PORT'),
+    isApi: false,
+  };
 }
 
 /** Every service of the running stack. */
@@ -32,7 +36,10 @@ export async function checkStack(api: Api): Promise<readonly Finding[]> {
     );
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (error.exitCode === exit.forbidden) return [fail('token', `from ${api.connection.tokenFrom}`, error.why, 'set SALLY_TOKEN, or run where .sally/token is')];
+    if (error.exitCode === exit.forbidden)
+      return [
+        fail('token', `from ${api.connection.tokenFrom}`, error.why, 'set SALLY_TOKEN, or run where .sally/token is'),
+      ];
     return [warn('stack', error.message, error.why, error.next)];
   }
 }

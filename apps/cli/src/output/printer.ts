@@ -77,7 +77,8 @@ export class Printer {
 
   /** One thing; its table is a heading and one row unless `lines` says better. */
   async one<Item>(item: Item, view: View<Item>, lines?: () => readonly string[]): Promise<void> {
-    if (this.format === 'table') return (lines?.() ?? renderTable([item], view.columns)).forEach((text) => this.line(text));
+    if (this.format === 'table')
+      return (lines?.() ?? renderTable([item], view.columns)).forEach((text) => this.line(text));
     if (this.format === 'json') return this.line(JSON.stringify(item, null, 2));
     if (this.format === 'yaml') return this.line(await yaml(item));
     return this.list([item], view);
@@ -85,7 +86,8 @@ export class Printer {
 
   /** An error: one problem document for machines, three lines and the trace for people. */
   failure(failure: Failure): void {
-    if (this.isData && this.format !== 'name') return this.note(JSON.stringify({ ...failure.problem, exit_code: failure.exitCode }));
+    if (this.isData && this.format !== 'name')
+      return this.note(JSON.stringify({ ...failure.problem, exit_code: failure.exitCode }));
     const red = wantsColour(this.#terminal.stderr.isTTY, this.#terminal.env) ? coloured('red', 'error') : 'error';
     this.note(`${red}: ${visibleLine(failure.message)} (${visibleLine(failure.problem.code)})`);
     this.note(`  why: ${visibleLine(failure.why)}`);
@@ -98,4 +100,3 @@ async function yaml(value: unknown): Promise<string> {
   const { stringify } = await import('yaml');
   return stringify(visibleValue(value), { lineWidth: 0 }).trimEnd();
 }
-

@@ -24,11 +24,15 @@ type Teller = (data: Fields, scribe: Scribe) => readonly Entry[];
 const entry = (label: string, tone: EntryTone, text: string, more: Partial<Entry> = {}): Entry => ({
   label: visibleLine(label),
   tone,
-  lines: visible(text).replaceAll('\t', '  ').split('\n').map((line) => line.trimEnd()),
+  lines: visible(text)
+    .replaceAll('\t', '  ')
+    .split('\n')
+    .map((line) => line.trimEnd()),
   ...more,
 });
 
-const joined = (parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined && part !== '').join(' · ');
+const joined = (parts: readonly (string | undefined)[]): string =>
+  parts.filter((part) => part !== undefined && part !== '').join(' · ');
 
 const tellers: Readonly<Record<string, Teller>> = {
   'run.transition': (data, scribe) => {
@@ -38,16 +42,30 @@ const tellers: Readonly<Record<string, Teller>> = {
     const failed = state === 'failed' || state === 'cancelled';
     const who = joined([data.text('id'), data.text('role') === '' ? data.text('runner') : `role ${data.text('role')}`]);
     const reason = data.text('reason') === state ? '' : data.text('reason');
-    return [entry(state, failed ? 'bad' : state === 'completed' ? 'good' : 'plain', joined([who, reason, failed ? data.text('message') : '']))];
+    return [
+      entry(
+        state,
+        failed ? 'bad' : state === 'completed' ? 'good' : 'plain',
+        joined([who, reason, failed ? data.text('message') : '']),
+      ),
+    ];
   },
   'stage.reached': (data) => {
     const detail = Object.entries(data.map('detail')).map(([name, value]) => `${name} ${value}`);
     return [entry(data.text('stage'), 'plain', joined(detail), { tookMs: data.number('took_micros') / 1_000 })];
   },
   'session.started': (data) => [
-    entry('session', 'plain', joined([data.text('model') === '' ? '' : `model ${data.text('model')}`, `tools ${data.list('tools').join(', ') || 'none'}`])),
+    entry(
+      'session',
+      'plain',
+      joined([
+        data.text('model') === '' ? '' : `model ${data.text('model')}`,
+        `tools ${data.list('tools').join(', ') || 'none'}`,
+      ]),
+    ),
   ],
-  'message.completed': (data) => (data.text('text').trim() === '' ? [] : [entry('agent', 'agent', data.text('text').trim(), { most: 12 })]),
+  'message.completed': (data) =>
+    data.text('text').trim() === '' ? [] : [entry('agent', 'agent', data.text('text').trim(), { most: 12 })],
   thinking: (data) => [entry('thinking', 'plain', data.text('text').trim(), { detail: true })],
   'tool.started': (data, scribe) => {
     scribe.startTool(data.text('call'), data.text('tool'));
@@ -66,7 +84,9 @@ const tellers: Readonly<Record<string, Teller>> = {
     scribe.outputTokens += data.number('output_tokens');
     return [];
   },
-  retry: (data) => [entry('retry', 'bad', `${data.text('cause')}; try ${data.number('attempt')} in ${data.number('wait_millis')} ms`)],
+  retry: (data) => [
+    entry('retry', 'bad', `${data.text('cause')}; try ${data.number('attempt')} in ${data.number('wait_millis')} ms`),
+  ],
   'turn.completed': (data, scribe) => {
     scribe.turns = data.number('turn');
     const tokens = scribe.inputTokens + scribe.outputTokens;
@@ -76,23 +96,43 @@ const tellers: Readonly<Record<string, Teller>> = {
     const verdict = data.text('verdict');
     const rest = scribe.drain().map((text) => entry('output', 'plain', text));
     const code = data.number('exit_code');
-    return [...rest, entry('result', verdict === 'succeeded' ? 'good' : 'bad', joined([verdict, code === 0 ? '' : `exit code ${code}`]))];
+    return [
+      ...rest,
+      entry(
+        'result',
+        verdict === 'succeeded' ? 'good' : 'bad',
+        joined([verdict, code === 0 ? '' : `exit code ${code}`]),
+      ),
+    ];
   },
   error: (data) => [entry('error', 'bad', `${data.text('reason')}: ${data.text('message')}`)],
   raw: (data) => [entry('raw', 'plain', data.text('text'), { detail: true })],
   output: (data, scribe) => {
     const stream = data.text('stream');
     const lines = scribe.lines(stream, data.bytes('data').toString('utf8'));
-    return lines.length === 0 ? [] : [entry(stream === 'stderr' ? 'stderr' : 'output', 'plain', lines.join('\n'), { most: 20 })];
+    return lines.length === 0
+      ? []
+      : [entry(stream === 'stderr' ? 'stderr' : 'output', 'plain', lines.join('\n'), { most: 20 })];
   },
   'egress.decided': (data) => {
     if (data.is('allowed')) return [entry('egress', 'good', `${data.text('target')} allowed`, { detail: true })];
-    return [entry('refused', 'refused', `connection to ${joined([data.text('target'), data.text('reason').toLowerCase(), data.text('decision')])}`)];
+    return [
+      entry(
+        'refused',
+        'refused',
+        `connection to ${joined([data.text('target'), data.text('reason').toLowerCase(), data.text('decision')])}`,
+      ),
+    ];
   },
   committed: (data) => {
     const commit = data.text('commit');
-    const refused = Object.entries(data.map('refused')).map(([path, why]) => entry('left out', 'refused', `${path}: ${why}`));
-    const what = commit === '' ? 'nothing had changed' : `${commit.slice(0, 12)} · ${data.number('files')} ${data.number('files') === 1 ? 'file' : 'files'}`;
+    const refused = Object.entries(data.map('refused')).map(([path, why]) =>
+      entry('left out', 'refused', `${path}: ${why}`),
+    );
+    const what =
+      commit === ''
+        ? 'nothing had changed'
+        : `${commit.slice(0, 12)} · ${data.number('files')} ${data.number('files') === 1 ? 'file' : 'files'}`;
     return [entry('commit', 'good', `${data.text('workspace')} · ${what}`), ...refused];
   },
   'output.dropped': (data) => [entry('dropped', 'bad', `${data.number('bytes')} bytes of output beyond the limit`)],

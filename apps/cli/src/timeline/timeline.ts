@@ -6,8 +6,8 @@
 import type { StreamEvent } from '../client/stream.ts';
 import { showDuration } from '../duration.ts';
 import { type Paint, plain } from '../output/style.ts';
-import { Scribe } from './scribe.ts';
 import { type Entry, type EntryTone, entriesOf } from './entries.ts';
+import { Scribe } from './scribe.ts';
 
 export interface TimelineOptions {
   readonly paint?: Paint;
@@ -51,9 +51,14 @@ export class Timeline {
     const [first = '', ...rest] = entry.lines.flatMap((line) => wrap(line, room));
     const shown = [first, ...rest.slice(0, entry.most ?? 6)];
     if (rest.length + 1 > shown.length) shown.push(`… ${rest.length + 1 - shown.length} more lines`);
-    const paintText = entry.tone === 'refused' || entry.tone === 'bad' ? (text: string) => this.#paint(colourOf(entry.tone), text) : (text: string) => text;
+    const paintText =
+      entry.tone === 'refused' || entry.tone === 'bad'
+        ? (text: string) => this.#paint(colourOf(entry.tone), text)
+        : (text: string) => text;
     const head = `${this.#paint('dim', clock)}  ${mark} ${this.#paint('bold', entry.label.padEnd(10))} ${paintText(shown[0] ?? '')}${took}`;
-    return [head, ...shown.slice(1).map((text) => `${''.padStart(24)}${paintText(text)}`)].map((line) => line.trimEnd());
+    return [head, ...shown.slice(1).map((text) => `${''.padStart(24)}${paintText(text)}`)].map((line) =>
+      line.trimEnd(),
+    );
   }
 }
 
@@ -78,15 +83,22 @@ function colourOf(tone: EntryTone): Parameters<Paint>[0] {
   }
 }
 
+const graphemes = new Intl.Segmenter();
+
 function wrap(line: string, width: number): string[] {
-  const characters = [...line];
+  const characters = Array.from(graphemes.segment(line), ({ segment }) => segment);
   if (characters.length <= width) return [line];
   const lines: string[] = [];
   for (let at = 0; at < characters.length; ) {
     const piece = characters.slice(at, at + width);
     const space = piece.lastIndexOf(' ');
     const length = piece.length < width || space < width / 2 ? piece.length : space + 1;
-    lines.push(characters.slice(at, at + length).join('').trimEnd());
+    lines.push(
+      characters
+        .slice(at, at + length)
+        .join('')
+        .trimEnd(),
+    );
     at += length;
   }
   return lines;
