@@ -126,7 +126,7 @@ describe('a run', () => {
       TaskState.FAILED,
       'exit_nonzero',
     ],
-    ['someone stops the workload', StopReason.STOPPED, undefined, RunState.CANCELLED, TaskState.CANCELLED, 'cancelled'],
+    ['someone stops the workload', StopReason.STOPPED, undefined, RunState.CANCELLED, TaskState.CANCELLED, 'stopped'],
   ];
   test.each(ends)('ends with a reason when %s', async (_when, stopReason, verdict, state, taskState, reason) => {
     w.runtime.onStart = async (id) => {

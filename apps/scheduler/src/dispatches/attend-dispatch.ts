@@ -68,7 +68,15 @@ export class AttendDispatch {
       }
       case 'settle':
         if (workload !== undefined)
-          await this.#end(dispatch, outcomeOf(workload, { result: undefined, commits: [], why: dispatch.why }));
+          await this.#end(
+            dispatch,
+            outcomeOf(workload, {
+              result: undefined,
+              commits: [],
+              wished: dispatch.wish === 'stop',
+              why: dispatch.why,
+            }),
+          );
         return;
       case 'rest':
       case 'look':

@@ -152,6 +152,16 @@ export class DispatchStore {
     return rows.map(dispatchFrom);
   }
 
+  /** Makes everything that waits in the queue due at once: an edge has come. */
+  async wakeQueued(db: Db, now: number): Promise<void> {
+    await db.query(
+      `UPDATE dispatch SET due_at = $1, version = version + 1 WHERE id IN (
+         SELECT id FROM dispatch WHERE state = 'queued' AND offers > 0 AND due_at > $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+       )`,
+      [now],
+    );
+  }
+
   /** Makes the oldest dispatches that wait for room due at once. */
   async wakeWaiting(db: Db, now: number, limit: number): Promise<number> {
     const rows = await db.query(

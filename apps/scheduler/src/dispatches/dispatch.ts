@@ -80,7 +80,7 @@ export const start = (dispatch: Dispatch, now: number, bounds: Bounds): Dispatch
   return moved(dispatch, 'start', now, { leaseUntil: now + bounds.leaseMs, endsBy, dueAt, reason: 'starting' });
 };
 
-const backoffMs = (offers: number): number => Math.min(30_000, 250 * 2 ** Math.min(offers, 7));
+const backoffMs = (offers: number): number => Math.min(10_000, 250 * 2 ** Math.min(offers, 7));
 
 /** Back to the queue: nothing of it exists anywhere. */
 export const requeue = (dispatch: Dispatch, reason: string, now: number): Dispatch =>

@@ -22,7 +22,7 @@ import { Wake } from '../wake.ts';
 import { DispatchStore } from './dispatch.store.ts';
 import { type Bounds, type Dispatch, lease, requeue, start, wait } from './dispatch.ts';
 import { EdgeSight } from './edge-sight.ts';
-import { failure } from './outcome.ts';
+import { cancellation, failure } from './outcome.ts';
 import { refusalOf } from './refusal.ts';
 
 const mintMs = 3_000;
@@ -139,7 +139,9 @@ export class OfferDispatch {
   }
 
   async #fail(db: Db, current: Dispatch, fault: Fault): Promise<Dispatch | undefined> {
-    return (await this.endRun.execute(db, current, failure(fault.reason, fault.message)))?.dispatch;
+    // A stop that overtook the offer is a refusal too, and not a failure.
+    const outcome = current.wish === 'stop' ? cancellation(current.why) : failure(fault.reason, fault.message);
+    return (await this.endRun.execute(db, current, outcome))?.dispatch;
   }
 
   /** Works on the dispatch while it is still under the same offer; whoever moved it on knew better. */

@@ -53,12 +53,13 @@ const failing: Readonly<Partial<Record<StopReason, string>>> = {
 export interface Closing {
   readonly result: Result | undefined;
   readonly commits: readonly Committed[];
-  /** What the person who stopped it said. */
+  /** Whether a person wished it stopped, and what they said. */
+  readonly wished: boolean;
   readonly why: string;
 }
 
 /** The outcome of a stopped workload. */
-export function outcomeOf(workload: Workload, { result, commits, why }: Closing): Outcome {
+export function outcomeOf(workload: Workload, { result, commits, wished, why }: Closing): Outcome {
   const ending: Ending = {
     verdict: result?.verdict ?? Verdict.UNSPECIFIED,
     exitCode: workload.exitCode ?? result?.exitCode,
@@ -69,7 +70,8 @@ export function outcomeOf(workload: Workload, { result, commits, why }: Closing)
   if (workload.stopReason === StopReason.STOPPED) {
     return {
       run: 'cancel',
-      reason: 'cancelled',
+      // Somebody at the edge stopped it, or the edge itself did: its own words say who.
+      reason: wished ? 'cancelled' : 'stopped',
       message: why || message,
       ending: { ...ending, verdict: Verdict.CANCELLED },
     };

@@ -74,7 +74,12 @@ export class ReportWorkload {
         await this.dispatches.save(db, { ...dispatch, reason: 'stopping' });
         return false;
       default: {
-        const closing = { result: request.result, commits: request.commits, why: before.why };
+        const closing = {
+          result: request.result,
+          commits: request.commits,
+          wished: before.wish === 'stop',
+          why: before.why,
+        };
         await this.endRun.execute(db, dispatch, outcomeOf(workload, closing));
         return true;
       }

@@ -7,6 +7,7 @@ import { isSlug } from '@sallyport/core/ids';
 import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
+import { DispatchStore } from '../dispatches/dispatch.store.ts';
 import { conflict, edgeInvalid } from '../faults.ts';
 import { Wake } from '../wake.ts';
 import { EdgeStore } from './edge.store.ts';
@@ -19,6 +20,7 @@ export class RegisterEdge {
   constructor(
     private readonly store: Store,
     private readonly edges: EdgeStore,
+    private readonly dispatches: DispatchStore,
     private readonly clock: Clock,
     private readonly wake: Wake,
     @Inject(CONFIG) private readonly config: SchedulerConfig,
@@ -42,6 +44,7 @@ export class RegisterEdge {
       const edge = { ...revived(before, 'registered', now), ...offered };
       if (known !== undefined) await this.edges.save(db, edge);
       else if (!(await this.edges.add(db, edge))) throw conflict(id);
+      await this.dispatches.wakeQueued(db, now);
       return edge.state;
     });
     this.wake.ring();
