@@ -2,7 +2,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { type Evidence, EvidenceSchema } from '@sallyport/contracts/runtime/v1/evidence';
@@ -38,6 +38,8 @@ export interface ProcessBackendOptions {
 const pollMs = 100;
 const ownPollMs = 1000;
 const killPatienceMs = 5000;
+/** How long bubblewrap has, after its sandbox died, to write down how. */
+const lastWordMs = 1000;
 
 /** Pids as the kernel gives them out; 0 and 1 are never a workload's. */
 const everyProcess = (pids: readonly number[]): readonly number[] => pids.filter((pid) => pid > 1);
@@ -53,7 +55,7 @@ export class ProcessBackend implements Backend {
   private groups: Promise<Cgroups | CgroupsMissing> | undefined;
 
   constructor(options: ProcessBackendOptions) {
-    this.options = options;
+    this.options = { ...options, directory: resolve(options.directory) };
     this.slots = new UidSlots(options.label);
     this.disk = new DiskWatch(options.clock);
   }
@@ -162,11 +164,12 @@ export class ProcessBackend implements Backend {
     if (handle.boot !== (await proc.bootId())) return;
     // The first process of a pid namespace takes every other with it; bubblewrap outside then writes down how it ended.
     await proc.signalProcess(handle, 'SIGKILL');
-    const patience = this.options.clock.monotonic() + killPatienceMs;
+    const begun = this.options.clock.monotonic();
     while (await this.lives(handle)) {
-      if (this.options.clock.monotonic() > patience) throw killUnconfirmed(handle.id);
+      const waited = this.options.clock.monotonic() - begun;
+      if (waited > killPatienceMs) throw killUnconfirmed(handle.id);
+      if (waited > lastWordMs) await this.killOutside(handle);
       await delay(2);
-      if (!(await proc.isAlive(handle))) await this.killOutside(handle);
     }
   }
 
@@ -326,12 +329,10 @@ export class ProcessBackend implements Backend {
     return (await proc.isAlive(handle)) || (await membersOf(handle.cgroups)).length > 0;
   }
 
-  /** What is left outside when the inside is gone: bubblewrap needs a moment to write its last word, then it is ended too. */
+  /** What is left outside when the inside is gone: the keeper's process group, and whoever is in the groups. */
   private async killOutside(handle: Handle): Promise<void> {
-    await delay(50);
-    if (!(await proc.isAlive(handle.keeper))) {
-      for (const pid of everyProcess(await membersOf(handle.cgroups))) proc.killNow(pid);
-    }
+    if (await proc.isAlive(handle.keeper)) proc.killNow(-handle.keeper.pid);
+    for (const pid of everyProcess(await membersOf(handle.cgroups))) proc.killNow(pid);
   }
 
   private async clear(id: string, cgroups: readonly string[], directory: string): Promise<void> {
