@@ -154,7 +154,7 @@ describe('a bundle', () => {
     ],
     ['that is filtered', () => withHeader('# v3 git bundle', '@filter=blob:none', `${head} HEAD`), 'workspace.bundle'],
     ['with a ref that climbs', () => withHeader('# v2 git bundle', `${head} refs/heads/../../x`), 'workspace.bundle'],
-    ['with a ref outside refs', () => withHeader('# v2 git bundle', `${head} config`), 'workspace.bundle'],
+    ['with no ref below refs', () => withHeader('# v2 git bundle', `${head} config`), 'workspace.ref_unknown'],
     ['with an option for a ref', () => withHeader('# v2 git bundle', `${head} --exec`), 'workspace.bundle'],
     [
       'without the ref asked for',

@@ -26,6 +26,13 @@ describe('chooseRef', () => {
   });
 });
 
+describe('parseBundle', () => {
+  test('passes over the heads of other worktrees', () => {
+    const { refs } = header(`${a} worktrees/other/HEAD`, `${b} HEAD`);
+    expect([...refs.keys()]).toEqual(['HEAD']);
+  });
+});
+
 describe('isRefName', () => {
   test.each(['refs/heads/main', 'refs/heads/feature/x', 'refs/tags/v1.0'])('takes %s', (name) =>
     expect(isRefName(name)).toBe(true),

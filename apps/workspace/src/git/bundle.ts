@@ -1,7 +1,7 @@
 /** The header of a git bundle (gitformat-bundle), versions 2 and 3. */
 
 import { badBundle, refUnknown } from '../faults.ts';
-import { isObjectId, isRefName } from './git-dir.ts';
+import { isObjectId, isRefName, isWellFormedRef } from './git-dir.ts';
 
 export interface BundleHeader {
   /** Object id by ref name. */
@@ -27,9 +27,9 @@ export function parseBundle(start: Buffer): BundleHeader {
       continue;
     }
     const [oid = '', name = '', ...rest] = line.split(' ');
-    if (!isObjectId(oid) || rest.length > 0 || !(name === 'HEAD' || isRefName(name)))
-      throw badBundle('a malformed ref');
-    refs.set(name, oid);
+    if (!isObjectId(oid) || rest.length > 0 || !isWellFormedRef(name)) throw badBundle('a malformed ref');
+    // Anything else, like the HEAD of another worktree, is no name a person would ask for.
+    if (name === 'HEAD' || isRefName(name)) refs.set(name, oid);
   }
   return { refs, packAt: end + 2 };
 }

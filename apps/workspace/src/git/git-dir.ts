@@ -31,15 +31,11 @@ async function replace(path: string, text: string): Promise<void> {
 /** Whether a text is a full object id. */
 export const isObjectId = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
-/** Whether git would take a text for a ref below refs/ (git-check-ref-format). */
-export function isRefName(name: string): boolean {
-  const parts = name.split('/');
-  const wellFormed = parts.every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
-  return (
-    parts.length > 2 &&
-    parts[0] === 'refs' &&
-    wellFormed &&
-    !/\.\.|@\{|[\p{Cc} ~^:?*[\\]|\.$/u.test(name) &&
-    name.length <= 250
-  );
+/** Whether a text is well-formed as a ref of any kind, `HEAD` and those of other worktrees among them (git-check-ref-format). */
+export function isWellFormedRef(name: string): boolean {
+  const wellFormed = name.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
+  return wellFormed && !/^-|\.\.|@\{|[\p{Cc} ~^:?*[\\]|\.$/u.test(name) && name.length <= 250;
 }
+
+/** Whether it is one below refs/. */
+export const isRefName = (name: string): boolean => isWellFormedRef(name) && /^refs\/[^/]+\/./.test(name);
