@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { maxBodyBytes, maxConnections, type TetherCall, TetherServer } from '../src/tether/tether-server.ts';
 
@@ -84,9 +84,15 @@ describe('the tether under attack', () => {
     ['an unknown method', post('Revoke', '{}')],
     ['a name of every object', post('constructor', '{}')],
     ['a prototype', post('__proto__', '{}')],
-    ['another service', 'POST /runtime.v1.RuntimeService/CreateWorkload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}'],
+    [
+      'another service',
+      'POST /runtime.v1.RuntimeService/CreateWorkload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}',
+    ],
     ['a GET', `GET ${prefix}Emit HTTP/1.1\r\nHost: x\r\n\r\n`],
-    ['a body announced too large', `POST ${prefix}Emit HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxBodyBytes + 1}\r\n\r\n`],
+    [
+      'a body announced too large',
+      `POST ${prefix}Emit HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxBodyBytes + 1}\r\n\r\n`,
+    ],
     ['two lengths', `POST ${prefix}Emit HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}`],
     [
       'a length and chunks',
@@ -142,7 +148,7 @@ describe('the tether under attack', () => {
       if (opened % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     for (const socket of sockets) socket.destroy();
-    await Promise.all(sockets.map((socket) => (socket.closed ? undefined : closing(socket))));
+    await Promise.all(sockets.filter((socket) => !socket.closed).map(closing));
     let status = '';
     while (status !== 'HTTP/1.1 200 OK') status = await statusOf(post('Emit', '{}'));
     expect(malformed.length).toBeGreaterThan(0);
@@ -172,7 +178,11 @@ describe('the tether under attack', () => {
     });
     socket.write(post('Emit', '"first"') + post('Emit', '"second"') + post('Emit', '"third"'));
     const answers = await promise;
-    expect([...answers.matchAll(/"(first|second|third)"/g)].map(([, word]) => word)).toEqual(['first', 'second', 'third']);
+    expect([...answers.matchAll(/"(first|second|third)"/g)].map(([, word]) => word)).toEqual([
+      'first',
+      'second',
+      'third',
+    ]);
     socket.destroy();
   });
 });

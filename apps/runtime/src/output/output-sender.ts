@@ -8,7 +8,6 @@
 
 import { create } from '@bufbuild/protobuf';
 import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
-import type { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import type { Log } from '@sallyport/service/log';
 import { Backoff } from '../reports/backoff.ts';
@@ -26,7 +25,6 @@ export interface SenderOptions {
   readonly dispatch: string;
   readonly output: OutputLog;
   readonly append: Append;
-  readonly clock: Clock;
   readonly log: Log;
 }
 

@@ -76,7 +76,6 @@ export class AttendWorkload {
       dispatch: id,
       output,
       append: (events) => append([...events]),
-      clock: this.clock,
       log: this.log,
     });
     const live = new LiveWorkload({ record, profile, limits, output, sender, access, clock: this.clock });

@@ -14,11 +14,12 @@ import { Mounts } from '../mounts/mounts.ts';
 import type { PreparedMount } from '../mounts/prepared-mount.ts';
 import { BACKEND } from '../parts.ts';
 import { Backoff } from '../reports/backoff.ts';
+import { howItEnded } from './how-it-ended.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { Transitions } from './transitions.ts';
-import { type Gone, resultOf, stopReasonOf } from './verdict.ts';
-import type { StopWord } from './workload.machine.ts';
+import { type Gone, resultOf } from './verdict.ts';
+import type { Ending } from './workload.ts';
 
 const tailBytes = 4096;
 
@@ -27,6 +28,9 @@ const captureMs = 120_000;
 
 /** Reasons of a fault that say the right to commit is gone, so that nothing is owed either. */
 const rightless: ReadonlySet<string> = new Set(['permission_denied', 'unauthenticated']);
+
+/** A workload that is stopping without a wish in its record. */
+const unexplained: Ending = { reason: 'stopped', why: 'stopped: as asked', capture: true };
 
 @Injectable()
 export class SettleWorkload {
@@ -97,47 +101,19 @@ export class SettleWorkload {
     const ran = record.startedAt !== undefined;
     const captured = ran && (await this.#capture(live));
     if (output.dropped > 0) output.say({ case: 'outputDropped', value: { bytes: BigInt(output.dropped) } });
-    const { event, stopReason, why } = this.#endOf(live, gone, ran, captured);
+    const { event, stopReason, why } = howItEnded({
+      gone,
+      ending: record.state === 'stopping' ? (record.ending ?? unexplained) : undefined,
+      ran,
+      sandboxed: record.handle !== undefined,
+      captured,
+      startFault: live.startFault,
+    });
     if (ran) record.result = resultOf(gone, stopReason, output.result);
     output.stage('ended', { reason: stopReason });
     const exitCode = gone.state === 'exited' && record.handle !== undefined ? { exitCode: gone.code } : {};
     await this.transitions.move(record, event, { why, stopReason, ...exitCode });
     await this.#release(live);
-  }
-
-  #endOf(
-    live: LiveWorkload,
-    gone: Gone,
-    ran: boolean,
-    captured: boolean,
-  ): { event: 'fail' | 'exit' | 'vanish'; stopReason: StopWord; why: string } {
-    const { record, startFault } = live;
-    const { ending } = record;
-    if (record.state === 'stopping') {
-      const known = record.handle !== undefined && gone.state === 'lost';
-      if (known)
-        return { event: 'vanish', stopReason: 'lost', why: 'lost: the sandbox vanished while it was being stopped' };
-      const oom = gone.state === 'exited' && gone.oom;
-      return {
-        event: 'exit',
-        stopReason: oom ? 'oom' : (ending?.reason ?? 'stopped'),
-        why: ending?.why ?? 'stopped: as asked',
-      };
-    }
-    if (!ran) {
-      const oom = gone.state === 'exited' && gone.oom;
-      const why =
-        startFault === undefined
-          ? 'start_failed: the supervisor ended before its work'
-          : `${startFault.reason}: ${startFault.message}`;
-      return { event: 'fail', stopReason: oom ? 'oom' : 'start_failed', why };
-    }
-    if (gone.state === 'lost')
-      return { event: 'vanish', stopReason: 'lost', why: 'lost: the sandbox vanished without a word' };
-    const seen = stopReasonOf(gone, undefined);
-    if (!captured && seen === 'completed')
-      return { event: 'exit', stopReason: 'failed', why: 'capture_failed: the work could not be committed' };
-    return { event: 'exit', stopReason: seen, why: `exited: code ${gone.code}${gone.oom ? ', out of memory' : ''}` };
   }
 
   /** Commits every rw mount; answers whether nothing that is owed was lost. */

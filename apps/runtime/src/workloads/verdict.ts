@@ -3,17 +3,16 @@
 import { clone, create } from '@bufbuild/protobuf';
 import { type Result, ResultSchema, Verdict } from '@sallyport/contracts/unit/v1/event';
 import type { Exit } from '../backends/backend.ts';
-import type { EndWord, StopWord } from './workload.machine.ts';
+import type { StopWord } from './workload.machine.ts';
 
 export type Gone = Exclude<Exit, { state: 'running' }>;
 
 const maxReply = 64 * 1024;
 
-/** The stop reason of a workload that was running, or being stopped for `ending`, when it went. */
-export function stopReasonOf(gone: Gone, ending: EndWord | undefined): StopWord {
+/** The stop reason of a workload that went by itself. */
+export function stopReasonOf(gone: Gone): StopWord {
   if (gone.state === 'lost') return 'lost';
   if (gone.oom) return 'oom';
-  if (ending !== undefined) return ending;
   if (gone.deadline) return 'max_lifetime';
   return gone.code === 0 ? 'completed' : 'failed';
 }
