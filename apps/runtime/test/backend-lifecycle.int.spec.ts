@@ -226,6 +226,18 @@ describe('a runtime that is killed', () => {
   });
 });
 
+describe('closing', () => {
+  test('leaves no group of the install, and another runtime of it goes on', async () => {
+    const other = await new TestGround(ground.directory, ground.label).open();
+    const handle = await other.start('exit 0');
+    const parents = handle.cgroups.map((directory) => join(directory, '..'));
+    await other.finish(handle);
+    await other.backend.close();
+    expect(parents.filter((directory) => existsSync(directory))).toEqual([]);
+    expect((await ground.run('exit 0')).exit).toMatchObject({ code: 0 });
+  });
+});
+
 describe('root', () => {
   test('that may not mount is refused and starts nothing under its own uid', async () => {
     if (!isRoot) return;

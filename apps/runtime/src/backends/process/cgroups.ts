@@ -14,6 +14,7 @@ import { errorCode, isGone, readIfThere } from './proc.ts';
 /** Processes of ours in every group: the keeper, its timer, bubblewrap outside and bubblewrap inside. */
 const ownProcesses = 4;
 const controllers = ['memory', 'pids', 'cpu'] as const;
+const enableAll = controllers.map((name) => `+${name}`).join(' ');
 
 /** Why no group can be made, and what to do. */
 export interface CgroupsMissing {
@@ -129,7 +130,7 @@ export class Cgroups {
   create(id: string, limits: ResolvedLimits): string[] {
     return this.parents.map((parent) => {
       const directory = join(parent.directory, id);
-      freshFolder(directory);
+      freshFolder(parent, directory);
       for (const { file, value, optional } of limitFiles(parent.version, parent.controllers, limits)) {
         try {
           writeFileSync(join(directory, file), value);
@@ -145,13 +146,22 @@ export class Cgroups {
   async occupied(): Promise<Map<string, number>> {
     const found = new Map<string, number>();
     for (const { directory } of this.parents) {
-      for (const entry of await readdir(directory, { withFileTypes: true })) {
+      const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+        if (isGone(error)) return [];
+        throw error;
+      });
+      for (const entry of entries) {
         if (!entry.isDirectory() || found.has(entry.name)) continue;
         const [pid] = await membersOf([join(directory, entry.name)]);
         if (pid !== undefined) found.set(entry.name, pid);
       }
     }
     return found;
+  }
+
+  /** Removes the install's own groups unless a workload is in one. */
+  async close(): Promise<void> {
+    for (const { directory } of this.parents) await rmdir(directory).catch(() => undefined);
   }
 
   /** Folders of a workload's groups, whether or not they exist. */
@@ -161,14 +171,21 @@ export class Cgroups {
 }
 
 /** A group that counts from nothing; one that an earlier attempt left is removed, and with somebody in it that fails. */
-function freshFolder(directory: string): void {
+function freshFolder(parent: Parent, directory: string): void {
   try {
     mkdirSync(directory);
   } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    rmdirSync(directory);
+    if (errorCode(error) === 'EEXIST') rmdirSync(directory);
+    else if (errorCode(error) === 'ENOENT') remakeParent(parent);
+    else throw error;
     mkdirSync(directory);
   }
+}
+
+/** The install's own group goes when a runtime of it closes, and another of them may still be at work. */
+function remakeParent({ directory, version }: Parent): void {
+  mkdirSync(directory, { recursive: true });
+  if (version === 2) writeFileSync(join(directory, 'cgroup.subtree_control'), enableAll);
 }
 
 async function canMakeIn(directory: string): Promise<boolean> {
@@ -215,9 +232,8 @@ async function evacuate(home: string, label: string): Promise<void> {
 async function delegate(home: string, label: string): Promise<Cgroups> {
   const directory = join(home, `sallyport-${label}`);
   await mkdir(directory, { recursive: true });
-  const enable = controllers.map((name) => `+${name}`).join(' ');
-  await writeFile(join(home, 'cgroup.subtree_control'), enable);
-  await writeFile(join(directory, 'cgroup.subtree_control'), enable);
+  await writeFile(join(home, 'cgroup.subtree_control'), enableAll);
+  await writeFile(join(directory, 'cgroup.subtree_control'), enableAll);
   return new Cgroups([{ version: 2, controllers, directory }]);
 }
 

@@ -251,6 +251,8 @@ export class ProcessBackend implements Backend {
   async close(): Promise<void> {
     this.disk.close();
     for (const pump of this.pumps.values()) pump.close();
+    const groups = await this.groups?.catch(() => undefined);
+    if (groups instanceof Cgroups) await groups.close();
     const ground = await this.ground?.catch(() => undefined);
     if (ground === undefined) return;
     ground.view.close();
