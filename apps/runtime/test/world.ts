@@ -59,6 +59,10 @@ export class World {
   schedulerDown = false;
   exchanges = 0;
   exchangeFault: Fault | undefined;
+  /** Seconds the runtime is told a token lives. */
+  grantSeconds = 600;
+  renewals = 0;
+  renewFault: Fault | undefined;
   /** What an exchange waits for before it answers. */
   exchangeGate: Promise<void> = Promise.resolve();
   readonly #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
@@ -285,6 +289,12 @@ export class World {
         const minted = { ...claims, txn: intent.txn, att, tctx: { ...claims.tctx, dsp: intent.dsp } };
         return this.#grant(await this.issuer.mint('dispatch', minted));
       },
+      renewDispatch: async (_request, { token }) => {
+        this.renewals += 1;
+        this.noticed();
+        if (this.renewFault !== undefined) throw this.renewFault;
+        return this.#grant(token ?? '');
+      },
       listPublicKeys: async () => ({ issuer: chainIssuer, keys: this.#publicKeys() }),
       listEpochs: async () => ({ epochs: [], version: 0n }),
     });
@@ -334,6 +344,6 @@ export class World {
   }
 
   #grant(token: string): { token: string; expiresAt: ReturnType<typeof timestampFromMs> } {
-    return { token, expiresAt: timestampFromMs(systemClock.now() + 600_000) };
+    return { token, expiresAt: timestampFromMs(systemClock.now() + this.grantSeconds * 1000) };
   }
 }
