@@ -31,6 +31,7 @@ export class TetherServer {
     socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno');
   /** Answers to Emit are held while this is set. */
   hold: Promise<void> | undefined;
+  private readonly firstEmit = Promise.withResolvers<void>();
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
   private stopCall: ServerResponse[] = [];
@@ -78,6 +79,11 @@ export class TetherServer {
     await rm(join(this.path, '..'), { recursive: true, force: true });
   }
 
+  /** Settles when the first Emit has come in. */
+  get emitting(): Promise<void> {
+    return this.firstEmit.promise;
+  }
+
   stop(): void {
     this.stopping = true;
     for (const response of this.stopCall.splice(0)) send(response, { stop: true });
@@ -114,6 +120,7 @@ export class TetherServer {
         else this.stopCall.push(response);
         break;
       case 'Emit':
+        this.firstEmit.resolve();
         await this.hold;
         send(response, { last: String(this.take(Number(json['first']), json['events'] as JsonValue[])) });
         break;

@@ -5,6 +5,7 @@
 
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { systemCode } from '../system-error.ts';
 import { TunnelRefused } from '../tether/tunnel.ts';
 import { serveDnsOverTcp } from './dns-server.ts';
 import type { Names } from './names.ts';
@@ -76,7 +77,7 @@ export class Listeners {
     try {
       await once(server, 'listening');
     } catch (error) {
-      return { port, code: error instanceof Error && 'code' in error ? String(error.code) : 'unknown' };
+      return { port, code: systemCode(error) };
     }
     server.on('error', () => undefined);
     this.servers.push(server);

@@ -3,8 +3,9 @@
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Stream } from '../event.ts';
+import { systemCode } from '../system-error.ts';
 import type { Work } from '../work.ts';
-import { type Exit, ProcessGroup } from './process-group.ts';
+import { type Command, type Exit, ProcessGroup } from './process-group.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from './runner.ts';
 
 /** Bytes in one output event. */
@@ -19,7 +20,7 @@ async function pour(from: Readable, stream: Stream, emit: Emit): Promise<void> {
     }
   } catch (error) {
     // A pipe that is destroyed with its process group ends early; a failing emit is the supervisor's to see.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+    if (systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }
 
@@ -42,6 +43,22 @@ export function execOutcome(exit: Exit, stopped: boolean): Outcome {
   return { verdict: exitCode === 0 ? 'VERDICT_SUCCEEDED' : 'VERDICT_FAILED', reply: '', exitCode };
 }
 
+/** A group, or undefined for a command that cannot be one. */
+function groupOf(command: Command): ProcessGroup | undefined {
+  try {
+    return new ProcessGroup(command);
+  } catch {
+    return undefined;
+  }
+}
+
+async function notStarted(program: string, exit: Exit & { kind: 'failed' }, emit: Emit): Promise<Outcome> {
+  const message = `${program === '' ? 'an empty command' : program} could not be started: ${exit.error}`;
+  const reason = exit.error === 'ENOENT' ? 'exec.not_found' : 'exec.not_started';
+  await emit({ error: { reason, message } }).catch(() => undefined);
+  return execOutcome(exit, false);
+}
+
 export class ExecRunner implements Runner {
   readonly name = 'exec';
   private readonly env: Readonly<Record<string, string>>;
@@ -62,10 +79,13 @@ export class ExecRunner implements Runner {
       ...(work.start.inline !== undefined && { SALLY_TASK_FILE: this.taskFile }),
       ...(work.modelUrl !== '' && { SALLY_MODEL_URL: work.modelUrl, SALLY_MODEL: work.model }),
     };
-    const group = new ProcessGroup({ argv: work.argv, directory: work.directory, env });
+    const group = groupOf({ argv: work.argv, directory: work.directory, env });
+    const program = work.argv[0] ?? '';
+    if (group === undefined)
+      return { ended: notStarted(program, { kind: 'failed', error: 'EINVAL' }, emit), stop: () => undefined };
     let stopped = false;
     return {
-      ended: this.follow(group, work.argv[0] ?? '', emit, () => stopped),
+      ended: this.follow(group, program, emit, () => stopped),
       stop: () => {
         stopped = true;
         group.stop();
@@ -80,12 +100,7 @@ export class ExecRunner implements Runner {
     ]).catch(() => group.kill());
     const exit = await group.ended;
     await poured;
-    if (exit.kind === 'failed') {
-      const message = `${program === '' ? 'an empty command' : program} could not be started: ${exit.error}`;
-      await emit({ error: { reason: exit.error === 'ENOENT' ? 'exec.not_found' : 'exec.not_started', message } }).catch(
-        () => undefined,
-      );
-    }
+    if (exit.kind === 'failed') return await notStarted(program, exit, emit);
     return execOutcome(exit, stopped());
   }
 }

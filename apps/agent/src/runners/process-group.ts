@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { systemCode } from '../system-error.ts';
 
 export interface Command {
   readonly argv: readonly string[];
@@ -20,6 +21,7 @@ const graceMillis = 1200;
 /** Milliseconds between looks for output that still arrives after the command itself is gone. */
 const drainMillis = 150;
 
+/** Throws a plain Error on arguments no program can be started with: an empty name, a NUL. */
 export class ProcessGroup {
   readonly stdout: Socket;
   readonly stderr: Socket;
@@ -67,7 +69,7 @@ export class ProcessGroup {
       this.child.once('error', (error) => {
         // After a start that worked, an error is a signal that found nobody.
         if (this.child.pid !== undefined) return;
-        exit = { kind: 'failed', error: 'code' in error ? String(error.code) : error.message };
+        exit = { kind: 'failed', error: systemCode(error) };
         settle();
       });
       this.child.once('exit', (code, signal) => {

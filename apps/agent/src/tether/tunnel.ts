@@ -2,6 +2,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { systemCode } from '../system-error.ts';
 import { reconnectDelay } from './tether.ts';
 
 /** An answer other than 200, whole, so that it can be shown to whoever wanted the connection. */
@@ -23,8 +24,7 @@ const maxHeadBytes = 16 * 1024;
 const maxAnswerBytes = 64 * 1024;
 const answerMillis = 2000;
 
-const isAway = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+const isAway = (error: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(systemCode(error));
 
 const authority = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,6 +1,7 @@
 /** A shell command in a process group of its own, with a time limit; its output streams while it runs. */
 
 import type { Readable } from 'node:stream';
+import { systemCode } from '../../../system-error.ts';
 import { type Exit, ProcessGroup } from '../../process-group.ts';
 import { clip, numberArgument, parameters, type Tool, type ToolContext, textArgument } from './tool.ts';
 
@@ -42,7 +43,7 @@ async function listen(from: Readable, heard: (text: string) => Promise<void>): P
     const rest = decoder.decode();
     if (rest !== '') await heard(rest);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+    if (systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }
 

@@ -1,0 +1,170 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Stream, Verdict } from '@sallyport/contracts/unit/v1/event';
+import { config } from '../src/config.ts';
+import { ExecRunner } from '../src/runners/exec.ts';
+import type { Running } from '../src/runners/runner.ts';
+import { supervise, taskFile } from '../src/supervisor.ts';
+import { Emitter } from '../src/tether/emitter.ts';
+import { Tether } from '../src/tether/tether.ts';
+import { TetherServer } from './tether-server.ts';
+
+let runtime: TetherServer;
+let home: string;
+let running: Running | undefined;
+
+beforeEach(async () => {
+  runtime = await TetherServer.start();
+  home = await mkdtemp(join(tmpdir(), 'exec-'));
+});
+
+afterEach(async () => {
+  await runtime.close();
+  await rm(home, { recursive: true });
+});
+
+function start(argv: readonly string[], over: Record<string, unknown> = {}): Promise<boolean> {
+  runtime.work = { runner: 'exec', argv, directory: home, ...over };
+  const tether = new Tether(runtime.path);
+  const emitter = new Emitter((first, events) => tether.emit(first, events));
+  const runners = [new ExecRunner(config.childEnv, taskFile(home))];
+  const parts = { tether, emitter, runners, version: 'spec', home, network: Promise.resolve() };
+  return supervise(parts, (started) => {
+    running = started;
+  }).finally(() => tether.close());
+}
+
+const sh = (script: string): Promise<boolean> => start(['/bin/sh', '-c', script]);
+
+function output(stream: Stream): Buffer {
+  return Buffer.concat(
+    runtime.events.flatMap(({ body }) =>
+      body.case === 'output' && body.value.stream === stream ? [body.value.data] : [],
+    ),
+  );
+}
+
+const result = () => runtime.events.flatMap(({ body }) => (body.case === 'result' ? [body.value] : [])).at(-1);
+
+/** A zombie is dead; who reaps it is the machine's business. */
+const isAlive = async (pid: number): Promise<boolean> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat !== '' && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
+};
+
+describe('the exec runner', () => {
+  test('passes both streams on, byte for byte', async () => {
+    expect(await sh("printf 'a\\377\\000b'; printf 'c\\033[31m' >&2")).toBe(true);
+    expect(output(Stream.STDOUT)).toEqual(Buffer.from([0x61, 0xff, 0, 0x62]));
+    expect(output(Stream.STDERR).toString()).toBe('c\u001b[31m');
+  });
+
+  test('loses nothing of a large output and keeps each event at most 64 KiB', async () => {
+    expect(await sh('head -c 30000000 /dev/zero')).toBe(true);
+    expect(output(Stream.STDOUT)).toHaveLength(30_000_000);
+    for (const { body } of runtime.events) {
+      if (body.case === 'output') expect(body.value.data.length).toBeLessThanOrEqual(64 * 1024);
+    }
+  });
+
+  test.each([
+    ['exit 0', Verdict.SUCCEEDED, 0],
+    ['exit 3', Verdict.FAILED, 3],
+    ['kill -9 $$', Verdict.FAILED, 137],
+  ])('turns "%s" into a verdict and an exit code', async (script, verdict, exitCode) => {
+    expect(await sh(script)).toBe(verdict === Verdict.SUCCEEDED);
+    expect(result()).toMatchObject({ verdict, exitCode });
+  });
+
+  test.each([
+    [['/nonexistent/program'], 'exec.not_found', 127],
+    [['/etc/passwd'], 'exec.not_started', 126],
+    [[], 'exec.not_started', 126],
+  ])('says that %j could not be started', async (argv, reason, exitCode) => {
+    expect(await start(argv)).toBe(false);
+    expect(runtime.events[0]?.body).toMatchObject({ case: 'error', value: { reason } });
+    expect(result()).toMatchObject({ verdict: Verdict.RUNNER_ERROR, exitCode });
+  });
+
+  test('gives its command the task as a file, no input and a plain environment', async () => {
+    await start(['/bin/sh', '-c', 'cat "$SALLY_TASK_FILE"; cat; env'], {
+      start: { inline: 'the task\n' },
+      modelUrl: 'http://m',
+      model: 'x',
+    });
+    const [task, ...env] = output(Stream.STDOUT).toString().trim().split('\n');
+    expect(task).toBe('the task');
+    expect(env).toEqual(
+      expect.arrayContaining(['TERM=dumb', 'CI=1', 'NO_COLOR=1', 'SALLY_MODEL_URL=http://m', 'SALLY_MODEL=x']),
+    );
+    expect(env.filter((line) => /NODE_OPTIONS|JEST|SALLY_TETHER/.test(line))).toEqual([]);
+  });
+
+  test('kills what the command left behind', async () => {
+    await sh(`sleep 1000 & echo $! > ${home}/pid`);
+    expect(result()).toMatchObject({ verdict: Verdict.SUCCEEDED });
+    expect(await isAlive(Number(await readFile(join(home, 'pid'), 'utf8')))).toBe(false);
+  });
+
+  test('does not wait for what escaped its group', async () => {
+    await sh(`setsid sleep 1000 & echo $! > ${home}/pid; sleep 0.2`);
+    expect(result()).toMatchObject({ verdict: Verdict.SUCCEEDED });
+    const pid = Number(await readFile(join(home, 'pid'), 'utf8'));
+    if (await isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+
+  test.each([
+    ['the platform', () => runtime.stop()],
+    ['a signal', () => running!.stop()],
+  ])('is stopped by %s within two seconds, whole group, TERM ignored', async (_name, stop) => {
+    const ended = sh(
+      'trap "" TERM; (trap "" TERM; while :; do sleep 0.05; done) & echo $!; while :; do sleep 0.05; done',
+    );
+    const event = await runtime.event(({ body }) => body.case === 'output');
+    const from = performance.now();
+    stop();
+    expect(await ended).toBe(false);
+    expect(performance.now() - from).toBeLessThan(2000);
+    expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
+    const pid = event.body.case === 'output' ? Buffer.from(event.body.value.data).toString() : '';
+    expect(await isAlive(Number(pid))).toBe(false);
+  });
+});
+
+describe('a broken tether', () => {
+  test('loses and doubles nothing when the runtime comes back', async () => {
+    const ended = sh('for i in $(seq 1 60); do echo line $i; sleep 0.01; done');
+    await runtime.event(({ body }) => body.case === 'output');
+    for (const _ of [1, 2, 3]) {
+      await runtime.crash();
+      await runtime.listen();
+      const seen = runtime.events.length;
+      await runtime.event((event) => runtime.events.indexOf(event) >= seen);
+    }
+    expect(await ended).toBe(true);
+    const lines = output(Stream.STDOUT).toString().trim().split('\n');
+    expect(lines).toEqual(Array.from({ length: 60 }, (_, at) => `line ${at + 1}`));
+  });
+
+  test('sends again what was taken without an answer', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    runtime.hold = promise;
+    const ended = sh('echo once');
+    await runtime.emitting;
+    await runtime.crash();
+    runtime.hold = undefined;
+    resolve();
+    await runtime.listen();
+    expect(await ended).toBe(true);
+    expect(output(Stream.STDOUT).toString()).toBe('once\n');
+  });
+
+  test('is waited for at the start', async () => {
+    await runtime.crash();
+    const ended = sh('echo late');
+    await runtime.listen();
+    expect(await ended).toBe(true);
+  });
+});
