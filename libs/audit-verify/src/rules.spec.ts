@@ -73,6 +73,11 @@ describe('what is no violation', () => {
     expect(judge(events)).toMatchObject({ findings: [], notes: { pending: [anId('evt', 5)] } });
   });
 
+  test('a dispatch that is leased again is exchanged again under its new epoch', () => {
+    const again = anEvent('exchange.dispatch', 6, { ...run, id: anId('evt', 50), facts: { epoch: '2' } });
+    expect(judge(aRun().toSpliced(6, 0, again)).findings).toEqual([]);
+  });
+
   test('a refused exchange of an ended run is only a trace', () => {
     expect(judge([...aRun(), anEvent('exchange.renew', 60, { ...run, outcome: Outcome.DENY })]).findings).toEqual([]);
   });

@@ -50,7 +50,7 @@ export class Rules {
   readonly #needs: Need[] = [];
   readonly #closed = new Set<string>();
   readonly #allows = new Map<string, Seen>();
-  readonly #exchanged = new Map<string, number>();
+  readonly #exchanged = new Set<string>();
   readonly #runs = new Map<string, { terminal: Seen | undefined }>();
   readonly #effects: Seen[] = [];
   readonly #newestBy = new Map<string, number>();
@@ -140,8 +140,9 @@ export class Rules {
     if (event.kind === 'launch.authorized' && allowed) this.#facts.add(`launch ${event.run}`);
     if (event.kind === 'exchange.dispatch' && allowed) {
       this.#facts.add(`exchange ${event.dispatch}`);
-      if (this.#exchanged.has(event.dispatch)) this.#violation('exchanged_twice', seen.seq, event.dispatch);
-      this.#exchanged.set(event.dispatch, seen.seq);
+      const attempt = `${event.dispatch} ${event.facts['epoch'] ?? ''}`;
+      if (this.#exchanged.has(attempt)) this.#violation('exchanged_twice', seen.seq, attempt);
+      this.#exchanged.add(attempt);
       this.#needs.push({ ...seen, id: event.id, what: 'exchange_without_launch', key: `launch ${event.run}` });
     }
     if (event.kind === 'egress.allow' || (event.kind === 'workspace.commit' && event.dispatch !== '')) {
