@@ -62,10 +62,8 @@ function stamp(c: ApiContext): void {
 function respond(c: ApiContext, fault: Fault): Response {
   const status = c.req.header('if-match') !== undefined && isStale(fault) ? 412 : statusOf(fault);
   const problem = problemOf(fault, { path: c.req.path, trace: c.get('trace'), status });
-  const headers = new Headers({
-    'content-type': 'application/problem+json',
-    connection: status === 413 ? 'close' : 'keep-alive',
-  });
+  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  if (status === 413) headers.set('connection', 'close');
   const realm = c.req.path.startsWith('/git/') ? 'Basic' : 'Bearer';
   if (status === 401) headers.set('www-authenticate', `${realm} realm="sallyport"`);
   if (status === 503 || status === 429) headers.set('retry-after', '1');

@@ -18,16 +18,21 @@ export async function readJson(c: ApiContext, limit: number): Promise<unknown> {
   }
 }
 
-/** All of a body, inflated when it is gzip. Refuses before reading when the stated length is over the limit. */
+/** Bytes of a refused body that are read and thrown away, so that a client who is still sending learns why. */
+const drainedBytes = 64 * 1024 * 1024;
+
+/** All of a body, inflated when it is gzip. What is beyond the limit is not kept. */
 export async function readBytes(c: ApiContext, limit: number): Promise<Buffer> {
-  if (Number(c.req.header('content-length') ?? 0) > limit) throw bodyTooLarge(limit);
+  const stated = Number(c.req.header('content-length') ?? 0);
+  if (stated > drainedBytes) throw bodyTooLarge(limit);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of bodyChunks(c)) {
     size += chunk.length;
-    if (size > limit) throw bodyTooLarge(limit);
-    chunks.push(chunk);
+    if (size <= limit) chunks.push(chunk);
+    else if (size > drainedBytes) break;
   }
+  if (size > limit) throw bodyTooLarge(limit);
   return Buffer.concat(chunks);
 }
 

@@ -23,7 +23,7 @@ const newRun = z
   .strictObject({
     role: z.string().max(63).optional().describe('What the agent is; exactly one of role and runner'),
     runner: z.string().max(63).optional().describe('A bare runner'),
-    task: z.string().optional().describe('The task text, at most 256 KiB of UTF-8'),
+    task: z.string().optional().describe('The task text, at most 256 KiB of UTF-8; a command says it by itself'),
     start: inputSchema(StartSchema)
       .optional()
       .describe('A file of a mount or a session to go on from, in place of a task'),
@@ -73,7 +73,7 @@ export class RunRoutes {
         if (bytes > taskBytes) throw taskTooLarge(bytes, taskBytes);
         const request = fromRest(CreateRunRequestSchema, {
           ...rest,
-          start: task === undefined ? (start ?? {}) : { inline: task },
+          start: start ?? { inline: task ?? (rest.argv ?? []).join(' ') },
         } as JsonObject);
         request.idempotencyKey = c.req.header('idempotency-key') ?? '';
         const answer = await asker.call('scheduler', (options) =>

@@ -51,7 +51,7 @@ function bodyOf(context: Context, role: string | undefined, flags: Flags): Recor
   const profile = textOf(flags, 'profile');
   return {
     ...(role === undefined ? { runner } : { role }),
-    task: task ?? '',
+    ...(task === undefined ? {} : { task }),
     ...(context.passed.length === 0 ? {} : { argv: context.passed }),
     mounts: listOf(flags, 'mount').map(mountOf),
     ...(session === undefined ? {} : { session }),

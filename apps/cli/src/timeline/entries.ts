@@ -47,6 +47,8 @@ const tellers: Readonly<Record<string, Teller>> = {
         state,
         failed ? 'bad' : state === 'completed' ? 'good' : 'plain',
         joined([who, reason, failed ? data.text('message') : '']),
+        // The stages say the same, and say it when it happened.
+        { detail: state === 'running' },
       ),
     ];
   },
@@ -74,7 +76,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   'tool.output': (data) => [entry('', 'plain', data.text('text').trimEnd(), { detail: true })],
   'tool.completed': (data, scribe) => {
     const tool = data.text('tool') || scribe.endTool(data.text('call'));
-    const text = data.text('text').trim();
+    const text = data.text('text').replaceAll('\r\n', '\n').trim();
     if (data.is('ok')) return [entry('', 'good', firstLine(text) || `${tool} done`, { most: 0 })];
     return [entry('refused', 'refused', `${tool}: ${lastLine(text)}`, { most: 2 })];
   },
@@ -156,4 +158,9 @@ function gist(text: string): string {
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
-const lastLine = (text: string): string => text.split('\n').findLast((line) => line.trim() !== '') ?? '';
+
+/** The last line a tool wrote; the exit code that closes it says less. */
+function lastLine(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.findLast((line) => !/^\[exit code \d+\]$/.test(line.trim())) ?? lines.at(-1) ?? '';
+}

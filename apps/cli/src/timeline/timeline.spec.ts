@@ -15,7 +15,7 @@ const textOf = (...events: StreamEvent[]): string => renderTimeline(events).join
 describe('a timeline', () => {
   test('tells a whole run in order, with the time since its begin and the time each stage took', () => {
     const lines = renderTimeline([
-      anEvent('run.transition', { id: 'run_1', role: 'demo', state: 'running', reason: 'running' }),
+      anEvent('run.transition', { id: 'run_1', role: 'demo', state: 'queued', reason: 'leased' }),
       anEvent('stage.reached', { stage: 'sandbox', took_micros: 38_000, detail: { network: 'none' } }, 42),
       anEvent('session.started', { model: 'scripted', tools: ['bash'] }, 60),
       anEvent('tool.started', { call: '1', tool: 'bash', arguments: '{"command":"ls"}' }, 70),
@@ -24,7 +24,7 @@ describe('a timeline', () => {
       anEvent('result', { verdict: 'succeeded' }, 1_501),
     ]);
     expect(lines).toEqual([
-      '   0.000s  · running    run_1 · role demo',
+      '   0.000s  · queued     run_1 · role demo · leased',
       '   0.042s  · sandbox    network none  38 ms',
       '   0.060s  · session    model scripted · tools bash',
       '   0.070s  · tool       bash ls',
@@ -54,7 +54,7 @@ describe('a timeline', () => {
   });
 
   test('says a state once, however often it is told', () => {
-    const running = anEvent('run.transition', { id: 'run_1', state: 'running' });
+    const running = anEvent('run.transition', { id: 'run_1', state: 'blocked' });
     expect(renderTimeline([running, running])).toHaveLength(1);
   });
 
