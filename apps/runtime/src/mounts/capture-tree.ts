@@ -42,14 +42,12 @@ const sliceMs = 8;
 
 /** @throws Fault `runtime.mount_record` or `runtime.mount_too_large`. */
 export async function captureTree(input: CaptureInput): Promise<CapturedTree> {
-  const [bytes, indexStat] = await Promise.all([readFile(input.index), stat(input.index, { bigint: true })]).catch(
-    () => {
-      throw mountRecord();
-    },
-  );
+  const [bytes, indexStat] = await Promise.all([readFile(input.index), stat(input.index)]).catch(() => {
+    throw mountRecord();
+  });
   const index = parseIndex(bytes);
   const { target, limits, monotonic } = input;
-  const { root, refused } = await walkTree({ target, index, indexMtimeNs: indexStat.mtimeNs, limits, monotonic });
+  const { root, refused } = await walkTree({ target, index, indexMtimeMs: indexStat.mtimeMs, limits, monotonic });
   if (root.tree === input.tree) return unchanged(input, refused);
   const writer = await PackWriter.create(input.pack);
   try {
@@ -121,11 +119,11 @@ class Capturing {
     await this.#pause();
     const at = joinBytes(`/proc/self/fd/${parentFd}`, file.name);
     if (file.mode === 0o120000) return await this.#blob(file, readlinkSync(at, { encoding: 'buffer' }));
-    const fd = openOwn(at, readFlags, lstatSync(at, { bigint: true }));
+    const fd = openOwn(at, readFlags, lstatSync(at));
     if (fd === undefined) return this.#refuse(file, 'unreadable');
     try {
-      const now = fstatSync(fd, { bigint: true });
-      if (!now.isFile() || now.ino !== file.ino || Number(now.size) !== file.size)
+      const now = fstatSync(fd);
+      if (!now.isFile() || now.ino !== file.ino || now.size !== file.size)
         return this.#refuse(file, 'changed_while_read');
       return await this.#content(file, fd);
     } finally {

@@ -15,8 +15,12 @@ function disguises(name: string): readonly string[] {
   return [text.replace(hfsIgnorable, ''), ...parts.map((part) => part.replace(/:.*$/s, '').replace(/[ .]+$/, ''))];
 }
 
+/** Most names: every disguise of `.git` spells it, or needs a code point outside ASCII. */
+const isPlain = (name: string): boolean => /^[\x20-\x7e]*$/.test(name) && !/git/i.test(name);
+
 /** Whether a path component is `.git` to anyone. */
-export const isGitDirName = (name: string): boolean => disguises(name).some((it) => it === '.git' || it === 'git~1');
+export const isGitDirName = (name: string): boolean =>
+  !isPlain(name) && disguises(name).some((it) => it === '.git' || it === 'git~1');
 
 export type GitFile = 'gitmodules' | 'gitattributes';
 

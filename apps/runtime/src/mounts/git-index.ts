@@ -12,8 +12,9 @@ export interface IndexEntry {
   /** Low 32 bits each, as git keeps them. */
   readonly size: number;
   readonly ino: number;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
+  /** Milliseconds with fractions, computed as Node computes those of a stat, so that equal times are equal numbers. */
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
   /** Where the entry starts. */
   readonly at: number;
 }
@@ -45,8 +46,8 @@ export function parseIndex(bytes: Buffer): GitIndex {
       oid: bytes.toString('hex', at + 40, at + 60),
       size: bytes.readUInt32BE(at + 36),
       ino: bytes.readUInt32BE(at + 20),
-      mtimeNs: stamp(bytes, at + 8),
-      ctimeNs: stamp(bytes, at),
+      mtimeMs: stamp(bytes, at + 8),
+      ctimeMs: stamp(bytes, at),
       at,
     });
     at += (end - at + 8) & ~7;
@@ -54,8 +55,7 @@ export function parseIndex(bytes: Buffer): GitIndex {
   return { entries, trees: parseTrees(body, at) };
 }
 
-const stamp = (bytes: Buffer, at: number): bigint =>
-  BigInt(bytes.readUInt32BE(at)) * 1_000_000_000n + BigInt(bytes.readUInt32BE(at + 4));
+const stamp = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at) * 1e3 + bytes.readUInt32BE(at + 4) / 1e6;
 
 /** The TREE extension: `path NUL count SP subtrees LF id`, depth first. */
 function parseTrees(body: Buffer, extensions: number): ReadonlyMap<string, string> {

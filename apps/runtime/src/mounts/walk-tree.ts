@@ -1,11 +1,12 @@
 /**
  * What a dead sandbox left in a directory, by stat alone: nothing is read, no symlink is followed.
  *
- * Every step goes through a descriptor of the parent folder (`/proc/self/fd/N/name` with O_NOFOLLOW), which is what openat does, so
- * a folder that is swapped for a symlink is refused by the kernel. Names are latin1 strings, a character per byte.
+ * Every open goes through a descriptor of the parent folder (`/proc/self/fd/N/name` with O_NOFOLLOW), which is what openat does, so
+ * a folder that is swapped for a symlink is refused by the kernel. A stat goes by path, which costs half: all it can decide is that
+ * a file is the very inode that was checked out. Names are latin1 strings, a character per byte.
  */
 
-import { type BigIntStats, chmodSync, closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
+import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, type Stats } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { CaptureLimits } from './capture-limits.ts';
 import { gitFileOf, isGitDirName } from './entry-name.ts';
@@ -18,7 +19,7 @@ export interface FoundFile {
   /** 0o100644, 0o100755, 0o120000 or, for a submodule left as it was, 0o160000. */
   readonly mode: number;
   readonly size: number;
-  readonly ino: bigint;
+  readonly ino: number;
   /** Object id when the stat data proves it unchanged. */
   oid: string | undefined;
 }
@@ -42,7 +43,7 @@ export interface WalkInput {
   readonly target: string;
   readonly index: GitIndex;
   /** Files at or after this time are not trusted by their stat data (git's racy rule). */
-  readonly indexMtimeNs: bigint;
+  readonly indexMtimeMs: number;
   readonly limits: CaptureLimits;
   readonly monotonic: () => number;
 }
@@ -68,7 +69,7 @@ class Walker {
   readonly refused: Record<string, string> = {};
   readonly #input: WalkInput;
   readonly #baseChildren: ReadonlyMap<string, number>;
-  readonly #links = new Map<bigint, { nlink: bigint; found: { folder: FoundFolder; file: FoundFile }[] }>();
+  readonly #links = new Map<number, { nlink: number; found: { folder: FoundFolder; file: FoundFile }[] }>();
   #entries = 0;
   #sliceStart: number;
 
@@ -94,11 +95,14 @@ class Walker {
     let unchanged = 0;
     for (const child of this.#withoutFolds(path, names)) {
       const childPath = path === '' ? child : `${path}/${child}`;
-      const childAt = joinBytes(base, child);
-      const stat = lstatSync(childAt, { bigint: true });
-      if (isGitDirName(child)) this.#refuse(childPath, 'git_dir');
-      else if (stat.isDirectory()) unchanged += await this.#enter(found, childAt, childPath, child, depth, stat);
-      else unchanged += this.#file(found, childPath, child, stat);
+      const stat = lstatSync(joinBytes(this.#input.target, childPath));
+      if (isGitDirName(child)) {
+        this.#refuse(childPath, 'git_dir');
+      } else if (stat.isDirectory()) {
+        unchanged += await this.#enter(found, joinBytes(base, child), childPath, child, depth, stat);
+      } else {
+        unchanged += this.#file(found, childPath, child, stat);
+      }
     }
     if (unchanged === names.length && unchanged === this.#baseChildren.get(path))
       found.tree = this.#input.index.trees.get(path);
@@ -112,7 +116,7 @@ class Walker {
     path: string,
     name: string,
     depth: number,
-    stat: BigIntStats,
+    stat: Stats,
   ): Promise<number> {
     if (depth >= this.#input.limits.depth) return this.#refuse(path, 'too_deep');
     const fd = openOwn(at, folderFlags, stat);
@@ -136,33 +140,33 @@ class Walker {
   }
 
   /** Notes a file; 1 when it is the one that was checked out. */
-  #file(folder: FoundFolder, path: string, name: string, stat: BigIntStats): number {
+  #file(folder: FoundFolder, path: string, name: string, stat: Stats): number {
     const symlink = stat.isSymbolicLink();
     if (!symlink && !stat.isFile()) return this.#refuse(path, 'special_file');
     if (symlink && gitFileOf(name) === 'gitmodules') return this.#refuse(path, 'symlinked_git_file');
-    const size = Number(stat.size);
+    const { size } = stat;
     if (size > this.#input.limits.fileBytes) return this.#refuse(path, 'too_large');
-    const mode = symlink ? 0o120000 : (stat.mode & 0o100n) === 0n ? 0o100644 : 0o100755;
+    const mode = symlink ? 0o120000 : (stat.mode & 0o100) === 0 ? 0o100644 : 0o100755;
     const base = this.#input.index.entries.get(path);
     const same = base !== undefined && base.mode === mode && this.#isSame(base, stat);
     const file = { name, path, mode, size, ino: stat.ino, oid: same ? base.oid : undefined };
     folder.files.push(file);
-    if (!symlink && stat.nlink > 1n) this.#noteLink(folder, file, stat);
+    if (!symlink && stat.nlink > 1) this.#noteLink(folder, file, stat);
     return same ? 1 : 0;
   }
 
-  #isSame(base: IndexEntry, stat: BigIntStats): boolean {
+  #isSame(base: IndexEntry, stat: Stats): boolean {
     return (
-      base.mtimeNs === stat.mtimeNs &&
-      base.ctimeNs === stat.ctimeNs &&
-      base.size === Number(stat.size & 0xffffffffn) &&
-      base.ino === Number(stat.ino & 0xffffffffn) &&
-      stat.mtimeNs < this.#input.indexMtimeNs &&
-      stat.ctimeNs < this.#input.indexMtimeNs
+      base.mtimeMs === stat.mtimeMs &&
+      base.ctimeMs === stat.ctimeMs &&
+      base.size === stat.size % 0x1_0000_0000 &&
+      base.ino === stat.ino % 0x1_0000_0000 &&
+      stat.mtimeMs < this.#input.indexMtimeMs &&
+      stat.ctimeMs < this.#input.indexMtimeMs
     );
   }
 
-  #noteLink(folder: FoundFolder, file: FoundFile, stat: BigIntStats): void {
+  #noteLink(folder: FoundFolder, file: FoundFile, stat: Stats): void {
     const known = this.#links.get(stat.ino) ?? { nlink: stat.nlink, found: [] };
     known.found.push({ folder, file });
     this.#links.set(stat.ino, known);
@@ -171,7 +175,7 @@ class Walker {
   /** A file with more names than were found here has one outside, so its content may be somebody else's. */
   refuseOutsideLinks(): void {
     for (const { nlink, found } of this.#links.values()) {
-      if (BigInt(found.length) === nlink) continue;
+      if (found.length === nlink) continue;
       for (const { folder, file } of found) {
         folder.files = folder.files.filter((other) => other !== file);
         this.#refuse(file.path, 'outside_hardlink');
@@ -231,14 +235,14 @@ export const joinBytes = (base: string, name: string): string | Buffer =>
     : Buffer.concat([Buffer.from(`${base}/`), Buffer.from(name, 'latin1')]);
 
 /** Opens what lstat has just seen; a mode without read is lifted first, which only the owner can do. */
-export function openOwn(at: string | Buffer, flags: number, stat: BigIntStats): number | undefined {
+export function openOwn(at: string | Buffer, flags: number, stat: Stats): number | undefined {
   try {
     return openSync(at, flags);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') return undefined;
   }
   try {
-    chmodSync(at, Number(stat.mode & 0o777n) | (stat.isDirectory() ? 0o500 : 0o400));
+    chmodSync(at, (stat.mode & 0o777) | (stat.isDirectory() ? 0o500 : 0o400));
     return openSync(at, flags);
   } catch {
     return undefined;

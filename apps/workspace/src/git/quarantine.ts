@@ -72,7 +72,7 @@ export class Quarantine {
    * `.gitmodules` that could run or climb, and everything referred to is there.
    *
    * @returns the pack's id.
-   * @throws Fault `workspace.objects_refused` or `workspace.too_large`.
+   * @throws Fault `workspace.objects_refused`, or `workspace.too_large` for too many.
    */
   async admit(): Promise<string> {
     const objects = await countObjects(this.incoming);
@@ -81,11 +81,11 @@ export class Quarantine {
     const indexed = await this.git(args, { memoryKb, timeoutMs: 600_000 });
     const id = /[0-9a-f]{40}/.exec(indexed.stdout.toString('latin1'))?.[0];
     if (indexed.code !== 0 || id === undefined) throw objectsRefused('fsck', indexed.stderr);
-    await this.#checkSizes();
     return id;
   }
 
-  async #checkSizes(): Promise<void> {
+  /** Inflated sizes of what came; nothing needs it before the objects are used. @throws Fault `workspace.too_large`. */
+  async checkSizes(): Promise<void> {
     // Without the lender's objects: those were checked when they came.
     const listed = await cleanGit({
       gitDir: this.#gitDir,

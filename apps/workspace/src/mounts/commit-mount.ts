@@ -83,11 +83,16 @@ export class CommitMount {
       await writePack(quarantine.incoming, [object], uploaded);
       const id = await quarantine.admit();
       const commit = objectId(object);
-      const [files, stored] = await Promise.all([
-        changedFiles(quarantine, workspace.row.head, commit),
-        this.vault.put(workspace.row, id, quarantine.incoming),
-      ]);
+      // Sealing is the slowest step and changes nothing that counts, so it does not wait for the other checks.
+      const sealing = this.vault.put(workspace.row, id, quarantine.incoming);
+      const checks = Promise.all([changedFiles(quarantine, workspace.row.head, commit), quarantine.checkSizes()]);
+      const [checked, sealed] = await Promise.allSettled([checks, sealing]);
+      if (sealed.status === 'rejected') throw sealed.reason;
+      const stored = sealed.value;
+      let files: number;
       try {
+        if (checked.status === 'rejected') throw checked.reason;
+        [files] = checked.value;
         await this.#advance(claims, init, { seen: workspace.row.head, commit, files, stored });
       } catch (error) {
         await this.vault.discard(stored);

@@ -33,6 +33,7 @@ export class ImportWorkspace {
         const chosen = chooseRef(header, ref);
         await copyFrom(path, header.packAt, quarantine.incoming);
         await quarantine.admit();
+        await quarantine.checkSizes();
         const peeled = await quarantine.git(['rev-parse', '--verify', '--end-of-options', `${chosen.oid}^{commit}`]);
         const head = peeled.stdout.toString('latin1').trim();
         if (peeled.code !== 0 || head === '') throw badBundle('the ref is no commit');

@@ -9,6 +9,9 @@ import { GitCache } from '../packs/git-cache.ts';
 import type { StoredPack } from '../packs/pack-vault.ts';
 import { findWorkspace, packsOf, type WorkspaceRow } from './workspace.store.ts';
 
+const trees = new Map<string, string>();
+const maxTrees = 10_000;
+
 export class OpenWorkspace {
   readonly row: WorkspaceRow;
   readonly packs: readonly StoredPack[];
@@ -35,14 +38,20 @@ export class OpenWorkspace {
   async commit(asked: string): Promise<string> {
     if (asked === '') return this.row.head;
     if (!isObjectId(asked)) throw badCommit(asked);
+    if (asked === this.row.head) return asked;
     const found = await this.git(['cat-file', '-t', asked]);
     if (found.stdout.toString('latin1').trim() !== 'commit') throw badCommit(asked);
     return asked;
   }
 
-  /** Root tree of a commit. */
+  /** Root tree of a commit that the workspace has; a commit's tree never changes, so it is asked of git once. */
   async tree(commit: string): Promise<string> {
-    return (await this.read('find a tree', ['rev-parse', `${commit}^{tree}`])).toString('latin1').trim();
+    const known = trees.get(commit);
+    if (known !== undefined) return known;
+    const tree = (await this.read('find a tree', ['rev-parse', `${commit}^{tree}`])).toString('latin1').trim();
+    if (trees.size >= maxTrees) trees.clear();
+    trees.set(commit, tree);
+    return tree;
   }
 }
 
