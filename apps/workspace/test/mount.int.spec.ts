@@ -129,6 +129,17 @@ describe('a rw mount', () => {
     expect((await later.mounts.capture(prepared, accessOf(call))).files).toBe(1);
   });
 
+  test('is captured though the service restarts meanwhile', async () => {
+    const { name, dispatch } = await aWorkspace();
+    const call = await dispatch();
+    const prepared = await edge.prepare(call, name, 'rw');
+    writeFileSync(join(prepared.target, 'a.txt'), 'later\n');
+    await world.stopService();
+    const capture = edge.mounts.capture(prepared, accessOf(call));
+    await world.host();
+    expect((await capture).files).toBe(1);
+  });
+
   test('carries a file of many megabytes', async () => {
     const { name, session, dispatch } = await aWorkspace();
     const call = await dispatch();
@@ -320,9 +331,10 @@ describe('the audit log', () => {
   test('that cannot record stops the mount, which works when it is back', async () => {
     const { name, dispatch } = await aWorkspace();
     const call = await dispatch();
+    const request = { mount: { workspace: name, mode: MountMode.RW } };
     world.audit.down = true;
     try {
-      await expect(edge.prepare(call, name, 'rw')).rejects.toMatchObject({
+      await expect(world.edge.prepareMount(request, call)).rejects.toMatchObject({
         code: 'unavailable',
         reason: 'audit.unavailable',
       });

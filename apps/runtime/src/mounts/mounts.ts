@@ -11,6 +11,7 @@ import { type CaptureLimits, defaultCaptureLimits } from './capture-limits.ts';
 import { captureTree } from './capture-tree.ts';
 import { checkOut } from './checkout.ts';
 import { PackCache } from './pack-cache.ts';
+import { patiently } from './patiently.ts';
 import type { Capture, MountAccess, PreparedMount, PrepareInput } from './prepared-mount.ts';
 import { sendPack } from './send-pack.ts';
 
@@ -43,8 +44,10 @@ export class Mounts {
    */
   async prepare(input: PrepareInput): Promise<PreparedMount> {
     const { access, org, mount, target } = input;
-    const granted = await this.#client.prepareMount({ mount }, callOf(access));
-    const gitDir = await this.#cache.fill(org, mount.workspace, granted.packs, callOf(access));
+    const { granted, gitDir } = await patiently(async () => {
+      const answer = await this.#client.prepareMount({ mount }, callOf(access));
+      return { granted: answer, gitDir: await this.#cache.fill(org, mount.workspace, answer.packs, callOf(access)) };
+    });
     const rw = mount.mode === MountMode.RW;
     const index = join(this.#deps.directory, 'mounts', `${rw ? granted.lease : crypto.randomUUID()}.index`);
     await checkOut({ gitDir, tree: granted.tree, target, index, uid: input.uid });
@@ -81,13 +84,14 @@ export class Mounts {
       const refusals = Object.keys(captured.refused).length;
       if (refusals > 0)
         log.warn({ workspace: prepared.workspace, refused: refusals }, 'paths were left out of the commit');
-      const upload =
-        captured.objects === 0 ? '' : await sendPack(this.#client, prepared.workspace, captured, callOf(access));
       const { workspace, lease } = prepared;
-      const answer = await this.#client.commitMount(
-        { workspace, lease, tree: captured.tree, upload },
-        callOf(access, 60_000),
-      );
+      const answer = await patiently(async () => {
+        const upload = captured.objects === 0 ? '' : await sendPack(this.#client, workspace, captured, callOf(access));
+        return await this.#client.commitMount(
+          { workspace, lease, tree: captured.tree, upload },
+          callOf(access, 60_000),
+        );
+      });
       return { commit: answer.commit, files: answer.files, refused: captured.refused };
     } finally {
       await rm(pack, { force: true });
@@ -97,7 +101,7 @@ export class Mounts {
   /** Ends the lease and forgets the checkout's records; the directory itself is the caller's to remove. */
   async release(prepared: PreparedMount, access: MountAccess): Promise<void> {
     const { workspace, lease, index } = prepared;
-    if (lease !== '') await this.#client.releaseMount({ workspace, lease }, callOf(access));
+    if (lease !== '') await patiently(() => this.#client.releaseMount({ workspace, lease }, callOf(access)));
     if (index !== '') await rm(index, { force: true });
   }
 }
