@@ -49,10 +49,21 @@ export function fromRest<S extends DescMessage>(desc: S, json: JsonObject): Mess
   return fromJson(desc, walk(desc, json, 'in'));
 }
 
+const fieldsByName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+
+function fieldsOf(desc: DescMessage): ReadonlyMap<string, DescField> {
+  const known = fieldsByName.get(desc);
+  if (known !== undefined) return known;
+  const fields = new Map(desc.fields.map((field) => [field.name, field]));
+  fieldsByName.set(desc, fields);
+  return fields;
+}
+
 function walk(desc: DescMessage, json: JsonObject, direction: Direction): JsonObject {
+  const fields = fieldsOf(desc);
   const out: JsonObject = {};
   for (const [key, value] of Object.entries(json)) {
-    const field = desc.fields.find((candidate) => candidate.name === key);
+    const field = fields.get(key);
     if (field === undefined) {
       out[key] = value;
       continue;

@@ -1,6 +1,6 @@
 /** The public form of run and unit events: CloudEvents 1.0 in JSON, with the types every surface shares. */
 
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
 import { timestampDate, timestampMs } from '@bufbuild/protobuf/wkt';
 import { z } from '@hono/zod-openapi';
 import { type Run, RunSchema } from '@sallyport/contracts/schedule/v1/schedule';
@@ -10,15 +10,20 @@ import { answerSchema } from '../rest/rest-schema.ts';
 
 const bodies = UnitEventSchema.oneofs.find((oneof) => oneof.name === 'body')?.fields ?? [];
 
-const typeByCase: ReadonlyMap<string, string> = new Map(
-  bodies.map((field) => [field.localName, field.name.replaceAll('_', '.')]),
+interface BodyKind {
+  readonly type: string;
+  readonly message: DescMessage | undefined;
+}
+
+const kindByCase: ReadonlyMap<string, BodyKind> = new Map(
+  bodies.map((field) => [field.localName, { type: field.name.replaceAll('_', '.'), message: field.message }]),
 );
 
 /** Every type a run's stream may hold, beside `end` and `lagged`. */
-export const eventTypes: readonly string[] = [...typeByCase.values(), 'run.transition'];
+export const eventTypes: readonly string[] = [...[...kindByCase.values()].map(({ type }) => type), 'run.transition'];
 
 /** `message.delta`, `tool.started`, ...; `raw` for an event without a body this version knows. */
-export const typeOf = (event: UnitEvent): string => typeByCase.get(event.body.case ?? '') ?? 'raw';
+export const typeOf = (event: UnitEvent): string => kindByCase.get(event.body.case ?? '')?.type ?? 'raw';
 
 export const runEventSchema = z
   .object({
@@ -35,17 +40,17 @@ export const runEventSchema = z
 
 /** One output event as callers see it. */
 export function unitEventJson(event: UnitEvent): JsonObject {
-  const rest = toRest(UnitEventSchema, event);
-  const type = typeOf(event);
+  const { value } = event.body;
+  const message = kindByCase.get(event.body.case ?? '')?.message;
   return {
     specversion: '1.0',
     id: event.id,
     source: `/v1/runs/${event.run}`,
-    type,
+    type: typeOf(event),
     subject: event.dispatch,
     ...(event.at === undefined ? {} : { time: timestampDate(event.at).toISOString() }),
     seq: Number(event.seq),
-    data: rest[type.replaceAll('.', '_')] ?? {},
+    data: message === undefined || value === undefined ? {} : toRest(message, value),
   };
 }
 
