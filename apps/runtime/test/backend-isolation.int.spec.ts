@@ -56,6 +56,17 @@ describe('what a program has inside', () => {
     if (isRoot) expect(handle.uid).toBeGreaterThan(65_535);
   });
 
+  test('nothing to gain from the process above it: the reaper has the same filter and as little', async () => {
+    const { log } = await ground.run(
+      'grep -E "^(CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp)" /proc/1/status; ls -l /proc/1/fd',
+    );
+    for (const set of ['CapPrm', 'CapEff', 'CapAmb']) expect(log).toContain(`${set}:\t0000000000000000`);
+    expect(log).toContain('NoNewPrivs:\t1');
+    expect(log).toContain('Seccomp:\t2');
+    const open = [...log.matchAll(/ -> (\S+)$/gm)].map(([, to]) => to?.replace(/\[.*/, ''));
+    expect(new Set(open)).toEqual(new Set(['/dev/null', 'socket:', 'anon_inode:']));
+  });
+
   test('three descriptors and the environment it was given', async () => {
     const { log } = await ground.run('ls -l /proc/$$/fd; env | sort');
     const open = [...log.matchAll(/ (\d+) -> (\S+)$/gm)].map(([, number, to]) => [number, to]);
