@@ -6,7 +6,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +14,8 @@ import { transform } from '@swc/core';
 import { build, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const out = join(root, 'dist');
-const stampFile = join(out, 'stamp');
+const dist = join(root, 'dist');
+const stampFile = join(dist, 'stamp');
 
 /** Apps that are Nest services. */
 export const services = ['identity', 'scheduler', 'runtime', 'workspace', 'egress', 'audit', 'api'] as const;
@@ -80,7 +80,8 @@ function sourceStamp(): string {
 export async function buildAll(): Promise<boolean> {
   const stamp = sourceStamp();
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
-  rmSync(out, { recursive: true, force: true });
+  // Made aside and put in place whole: what runs from the old bundles never finds half of the new ones.
+  const out = join(root, `dist.${process.pid}`);
   mkdirSync(out, { recursive: true });
   const entries = services.filter((name) => existsSync(join(root, 'apps', name, 'src', 'main.ts')));
   await Promise.all([
@@ -98,7 +99,9 @@ export async function buildAll(): Promise<boolean> {
     build({ ...common, entryPoints: { agent: 'apps/agent/src/main.ts' }, outdir: join(out, 'agent'), minifySyntax: true, minifyWhitespace: true }),
     build({ ...common, entryPoints: { sally: 'apps/cli/src/main.ts' }, outdir: join(out, 'cli'), splitting: true }),
   ]);
-  writeFileSync(stampFile, stamp);
+  writeFileSync(join(out, 'stamp'), stamp);
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(out, dist);
   return true;
 }
 

@@ -144,7 +144,7 @@ function sandboxProcesses(stack: StartedStack): readonly string[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
       const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
-      return line.includes('bwrap') && line.includes(stack.data) ? [line.slice(0, 160)] : [];
+      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data) ? [line.slice(0, 160)] : [];
     } catch {
       return [];
     }

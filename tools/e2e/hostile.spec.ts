@@ -17,7 +17,7 @@ function sandboxes(): readonly string[] {
     if (!/^\d+$/.test(name)) return [];
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return line.includes('bwrap') && line.includes(stack.data) ? [line.slice(0, 120)] : [];
+      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data) ? [line.slice(0, 120)] : [];
     } catch {
       return [];
     }

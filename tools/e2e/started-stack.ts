@@ -147,14 +147,15 @@ export class StartedStack {
     }
   }
 
-  /** Every event of a run's output. */
+  /** Every event of a run's output so far. */
   async events(id: string): Promise<readonly EventView[]> {
     const all: EventView[] = [];
     let path: string | undefined = `/v1/runs/${id}/events?limit=200`;
     while (path !== undefined) {
       const page: { items: readonly EventView[]; next_cursor?: string | null } = await this.rest.get(path);
       all.push(...page.items);
-      path = page.next_cursor ? `/v1/runs/${id}/events?limit=200&cursor=${encodeURIComponent(page.next_cursor)}` : undefined;
+      // A run that goes on always has a next page; an empty one means that this is all there is so far.
+      path = page.next_cursor && page.items.length > 0 ? `/v1/runs/${id}/events?limit=200&cursor=${encodeURIComponent(page.next_cursor)}` : undefined;
     }
     return all;
   }

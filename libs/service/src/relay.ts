@@ -1,6 +1,7 @@
 /** Carries outbox rows out: audit rows to the audit service, event rows to their JetStream stream. */
 
 import type { Bus } from '@sallyport/bus/connection';
+import { Fault } from '@sallyport/core/fault';
 import { ensureStream, publishStored } from '@sallyport/bus/events';
 import { type StreamName, streams } from '@sallyport/bus/permissions';
 import {
@@ -110,8 +111,19 @@ export class OutboxRelay {
     });
   }
 
+  /** A row that the audit service will never take must not hold up those behind it: it is set aside, and said. */
   async #sendAudit(rows: readonly OutboxRow[]): Promise<void> {
-    if (rows.length > 0) await this.#audit.relay(rows.map((row) => row.payload));
+    if (rows.length === 0) return;
+    try {
+      await this.#audit.relay(rows.map((row) => row.payload));
+    } catch (error) {
+      if (Fault.from(error).retryable || Fault.from(error).code === 'internal') throw error;
+      if (rows.length === 1) {
+        this.#log.error({ event: rows[0]?.id, error }, 'the audit service refuses this event for good; it is set aside');
+        return;
+      }
+      for (const row of rows) await this.#sendAudit([row]);
+    }
   }
 
   async #sendEvents(rows: readonly OutboxRow[]): Promise<void> {

@@ -80,6 +80,11 @@ export class EmbeddedPostgres {
     return this.#exited;
   }
 
+  /** Process id of the server itself. */
+  get pid(): number | undefined {
+    return this.#serverPid();
+  }
+
   /** Fast shutdown: sessions end, the write-ahead log is closed cleanly. */
   async stop(): Promise<void> {
     const pid = this.#serverPid();

@@ -38,6 +38,8 @@ export class Store {
       statement_timeout: 30_000,
     });
     pool.on('error', () => undefined);
+    // A connection that dies while it is in use says so here as well; its query fails and the transaction with it.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     return new Store(pool);
   }
 
@@ -102,7 +104,8 @@ const transient = /^(?:08|53|57|40)/;
 function asFault(error: unknown): unknown {
   const state = sqlState(error);
   const code = (error as { code?: unknown }).code;
-  const unreachable = code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT' || code === 'EPIPE';
+  const cut = error instanceof Error && /^Connection terminated|^Client has encountered a connection error/.test(error.message);
+  const unreachable = cut || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT' || code === 'EPIPE';
   if (unreachable || (state !== undefined && transient.test(state))) {
     return new Fault(
       'unavailable',
