@@ -6,7 +6,7 @@ export const isolationMissing = (what: string, cause: string): Fault =>
   new Fault(
     'failed_precondition',
     'runtime.isolation_missing',
-    `this edge cannot hold an agent: ${cause}. Nothing was started; "sally doctor" names the remedy`,
+    `this edge cannot hold an agent: ${cause}. Nothing was started; "sally doctor" checks the machine`,
     { missing: what },
   );
 

@@ -280,7 +280,7 @@ export class ProcessBackend implements Backend {
   private async groupsFor(spec: SandboxSpec): Promise<string[]> {
     const groups = await this.cgroups();
     if (groups instanceof Cgroups) return groups.create(spec.id, spec.limits);
-    if (spec.profile.cgroup === 'required') throw isolationMissing('cgroup', groups.cause);
+    if (spec.profile.cgroup === 'required') throw isolationMissing('cgroup', `${groups.cause}; ${groups.remedy}`);
     return [];
   }
 
