@@ -21,6 +21,8 @@ export interface Answer {
   readonly schema?: z.ZodType;
   /** Media type; JSON when absent and there is a schema. */
   readonly type?: string;
+  /** Whether the same status may carry a stream of server-sent events. */
+  readonly streams?: boolean;
   /** Headers worth knowing, with what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }

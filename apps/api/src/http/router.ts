@@ -118,9 +118,13 @@ function describeAnswer(answer: Endpoint['answers'][number]): RouteConfig['respo
       { description, schema: { type: 'string' as const } },
     ]),
   );
+  const content = {
+    ...(type === undefined ? {} : { [type]: { schema: answer.schema ?? z.string() } }),
+    ...(answer.streams === true ? { 'text/event-stream': { schema: z.string() } } : {}),
+  };
   return {
     description: answer.description,
-    ...(type === undefined ? {} : { content: { [type]: { schema: answer.schema ?? z.string() } } }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
     ...(Object.keys(headers).length > 0 ? { headers } : {}),
   };
 }

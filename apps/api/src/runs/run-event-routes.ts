@@ -52,6 +52,7 @@ export class RunEventRoutes {
       answers: {
         200: {
           description: 'A page, or a stream of the same events (`event: end` closes it)',
+          streams: true,
           schema: z
             .object({ items: z.array(runEventSchema), next_cursor: z.string().nullable(), end: z.boolean() })
             .openapi('RunEventPage'),

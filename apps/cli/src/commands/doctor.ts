@@ -11,6 +11,7 @@ import {
   checkNats,
   checkNode,
   checkSandbox,
+  checkTools,
 } from '../doctor/machine-checks.ts';
 import { checkPort, checkStack } from '../doctor/stack-checks.ts';
 import { exit } from '../exit.ts';
@@ -42,6 +43,7 @@ async function examine({ api }: Context): Promise<Finding[]> {
     checkGit(),
     checkNats(),
     checkBubblewrap(),
+    checkTools(),
     checkSandbox(),
     checkCgroup(),
     checkDisk(folder),

@@ -45,6 +45,28 @@ export function checkBubblewrap(): Finding {
   return fail('bubblewrap', 'missing', 'no agent starts without a sandbox', 'apt-get install bubblewrap');
 }
 
+/** Programs a sandbox is made with beside bubblewrap, and the Debian package of each. */
+const tools: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  setpriv: 'util-linux',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+};
+
+const searched = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+export function checkTools(folders: readonly string[] = searched): Finding {
+  const missing = Object.keys(tools).filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))));
+  if (missing.length === 0) return ok('sandbox tools', Object.keys(tools).join(', '));
+  const packages = [...new Set(missing.map((tool) => tools[tool] ?? tool))].join(' ');
+  return fail(
+    'sandbox tools',
+    `missing: ${missing.join(', ')}`,
+    'sandboxes are made with them',
+    `apt-get install ${packages}`,
+  );
+}
+
 /** Starts an empty sandbox the way the process backend does. */
 export function checkSandbox(): Finding {
   const probe = run('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']);
@@ -74,17 +96,7 @@ function namespaceRemedy(): string {
 /** Whether limits for memory, processes and time can be set here. */
 export function checkCgroup(root = '/sys/fs/cgroup', own = setting('/proc/self/cgroup') ?? ''): Finding {
   const isUnified = existsSync(join(root, 'cgroup.controllers'));
-  const folders = isUnified
-    ? [
-        join(
-          root,
-          own
-            .split('\n')
-            .find((line) => line.startsWith('0::'))
-            ?.slice(3) ?? '/',
-        ),
-      ]
-    : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
+  const folders = isUnified ? [join(root, ownGroup(own))] : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
   const version = isUnified ? 'version 2' : 'version 1';
   const closed = folders.find((folder) => !isWritable(folder));
   if (closed === undefined) return ok('cgroups', `${version}, writable`);
@@ -95,6 +107,16 @@ export function checkCgroup(root = '/sys/fs/cgroup', own = setting('/proc/self/c
     'memory, process and CPU limits cannot be set, so profiles that demand them are refused',
     'run as root, or under systemd-run --user -p Delegate=yes',
   );
+}
+
+/** This process's group; the top when it lies outside of what is mounted here. */
+function ownGroup(lines: string): string {
+  const path =
+    lines
+      .split('\n')
+      .find((line) => line.startsWith('0::'))
+      ?.slice(3) ?? '/';
+  return path.startsWith('/..') ? '/' : path;
 }
 
 function isWritable(path: string): boolean {
