@@ -12,11 +12,13 @@ import { Routes } from '../routes.ts';
 import { Sessions } from '../session/sessions.ts';
 import { buildApp } from './app.ts';
 import { Replays } from './replays.ts';
+import type { Router } from './router.ts';
 import { Streams } from './streams.ts';
 
 @Injectable()
 export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private server: Server | undefined;
+  private app: Router | undefined;
 
   constructor(
     private readonly routes: Routes,
@@ -26,6 +28,11 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: ApiEnv,
   ) {}
+
+  /** Every route of the running router, as the router spells it. */
+  mounted(): readonly { readonly method: string; readonly path: string }[] {
+    return this.app?.routes ?? [];
+  }
 
   /** Port it listens on, once it does. */
   get port(): number {
@@ -46,6 +53,7 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
     server.headersTimeout = 30_000;
     await listen(server, host, port);
     this.server = server;
+    this.app = app;
     log.info({ host, port: this.port }, 'listening');
   }
 
