@@ -158,3 +158,19 @@ describe('a runtime that is asked to end', () => {
     expect(end.event?.workload?.reason).toMatch(/^edge_shutdown/);
   });
 });
+
+describe('a runtime that is told to keep its workloads', () => {
+  test('lets go of them and takes them over again', async () => {
+    const keeping = await World.open({ SALLY_RUNTIME_SHUTDOWN: 'keep' });
+    const unit = keeping.unit(`await emit({ messageDelta: { text: 'ready' } }); ${hang}`);
+    await keeping.create(unit);
+    await keeping.until(() => keeping.texts(unit).includes('ready'));
+    await keeping.stop();
+    await keeping.start();
+    const { workload } = await keeping.client.getWorkload({ id: unit.dispatch });
+    expect(workload?.state).toBe(WorkloadState.RUNNING);
+    await keeping.client.stopWorkload({ id: unit.dispatch });
+    expect((await keeping.ended(unit)).event?.workload?.stopReason).toBe(StopReason.STOPPED);
+    await keeping.close();
+  });
+});

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -166,6 +166,26 @@ describe('the tether under attack', () => {
     let status = '';
     while (status !== 'HTTP/1.1 200 OK') status = await statusOf(post('Emit', '{}'));
     for (const socket of held) socket.destroy();
+  });
+
+  test('listens in a folder whose path is longer than a socket’s may be', async () => {
+    const deep = join(directory, 'a'.repeat(100), 'b'.repeat(100));
+    mkdirSync(deep, { recursive: true });
+    const uid = process.getuid?.() ?? 0;
+    const far = new TetherServer({
+      directory: deep,
+      uid,
+      calls: {},
+      tunnel: () => undefined,
+      onMalformed: () => undefined,
+    });
+    await far.listen();
+    const folder = openSync(deep, 'r');
+    const socket = connect(`/proc/self/fd/${folder}/tether.sock`);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.destroy();
+    closeSync(folder);
+    await far.close();
   });
 
   test('never passes pipelined calls off as one another', async () => {

@@ -83,14 +83,17 @@ export class HoldLeases {
 
   /** Beats until the scheduler no longer knows the edge. */
   async #beat(seconds: number): Promise<void> {
+    let failing = false;
     while (!this.#stop.signal.aborted) {
       await sleep(seconds * 1000, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
       try {
         await this.heartbeat();
+        failing = false;
       } catch (thrown) {
         const fault = Fault.from(thrown);
-        this.log.warn({ reason: fault.reason }, 'a heartbeat was not taken');
+        if (!failing) this.log.warn({ reason: fault.reason }, 'heartbeats are not taken');
+        failing = true;
         if (fault.code === 'not_found' || fault.code === 'failed_precondition') return;
       }
     }

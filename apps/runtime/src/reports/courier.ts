@@ -96,16 +96,17 @@ export class Courier {
 
   async #deliver(record: WorkloadRecord, unsent: Unsent, lane: Lane): Promise<void> {
     const backoff = new Backoff({ firstMs: 100, maxMs: 5_000 });
-    for (;;) {
+    for (let tries = 0; ; tries += 1) {
       try {
         return lane === 'audited' ? await this.#tellAudit(record, unsent) : await this.#tellScheduler(record, unsent);
       } catch (thrown) {
         const fault = Fault.from(thrown);
         if (this.#isFinal(record, fault, lane)) return;
-        this.log.warn(
-          { workload: record.id, lane, reason: fault.reason },
-          'a transition could not be handed on; trying again',
-        );
+        // Said once a delivery: an outage is one thing, however long it lasts.
+        if (tries === 0) {
+          const { id: workload } = record;
+          this.log.warn({ workload, lane, reason: fault.reason }, 'a transition waits until it can be handed on');
+        }
       }
       await backoff.wait(this.#stop.signal);
       if (this.#stop.signal.aborted) return;

@@ -43,7 +43,7 @@ export class AdoptWorkloads {
 
   async #restore(record: WorkloadRecord): Promise<void> {
     try {
-      if (record.state === 'destroyed') return;
+      if (!isLive(record.state) && record.unsent.every(({ reported }) => reported)) return;
       const live = await this.attend.open(record);
       if (isLive(record.state)) await this.#adopt(live);
       // What was not handed on before the restart is handed on now; what was, is stored once.
