@@ -33,11 +33,18 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  for (const socket of dialled.splice(0)) socket.destroy();
   listeners.close();
   await runtime.close();
 });
 
-const dial = (host: string): Socket => connect({ host, port, allowHalfOpen: true });
+const dialled: Socket[] = [];
+
+function dial(host: string): Socket {
+  const socket = connect({ host, port, allowHalfOpen: true });
+  dialled.push(socket);
+  return socket;
+}
 
 const drain = async (socket: Socket): Promise<string> => {
   let text = '';

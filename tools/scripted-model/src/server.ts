@@ -63,6 +63,13 @@ class Obstacles {
   }
 }
 
+/** Waits, but not for a caller that has gone. */
+async function pause(millis: number, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  await wait(millis, undefined, { signal: gone.signal });
+}
+
 async function answer(
   dialect: Dialect,
   body: Body,
@@ -73,7 +80,7 @@ async function answer(
   const turn = turnOf(stepsOf(request), request);
   let obstacle = obstacles.next(dialect, request, turn);
   while (obstacle?.delay !== undefined && obstacle.error === undefined && obstacle.cut === undefined) {
-    await wait(Math.min(obstacle.delay, longestDelay));
+    await pause(Math.min(obstacle.delay, longestDelay), response);
     obstacle = obstacles.next(dialect, request, turn);
   }
   const error = obstacle?.error;

@@ -5,8 +5,8 @@
  * there is nothing else to do in a sandbox without its wire. Which socket a call comes in on is who calls: nothing here carries a name or a token.
  */
 
-import { Agent, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { http } from '../builtin-http.ts';
 import { type Work, workOf } from '../work.ts';
 
 /** The runtime understood the call and says no; sending it again would change nothing. */
@@ -31,7 +31,7 @@ const maxAnswerBytes = 4 * 1024 * 1024;
 
 export class Tether {
   readonly path: string;
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
 
   constructor(path: string) {
     this.path = path;
@@ -78,7 +78,7 @@ export class Tether {
   private once(method: string, body: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
       const away = (error: Error): void => reject(new TetherAway(error.message, { cause: error }));
-      const call = request(
+      const call = http.request(
         {
           socketPath: this.path,
           agent: this.agent,

@@ -1,8 +1,9 @@
 /** One model call over a tunnel of the tether; the answer comes out piece by piece, as it arrives. */
 
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { http } from '../../builtin-http.ts';
 import type { Piece, Question } from './conversation.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { ModelTrouble, troubleOf } from './model-trouble.ts';
@@ -17,7 +18,7 @@ const lingerMillis = 500;
 const maxErrorBytes = 64 * 1024;
 
 /** Keeps tunnels open between turns. */
-class TunnelAgent extends Agent {
+class TunnelAgent extends http.Agent {
   private readonly open: Open;
 
   constructor(open: Open) {
@@ -84,7 +85,7 @@ export class ModelClient {
 
   private post(dialect: Dialect, body: string, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const call: ClientRequest = request(
+      const call: ClientRequest = http.request(
         {
           agent: this.agent,
           host: this.base.hostname,
