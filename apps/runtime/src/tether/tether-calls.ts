@@ -35,6 +35,18 @@ import type { TetherCall } from './tether-server.ts';
 const controlMs = 25_000;
 
 const flowBytesPerSecond = 16 * 1024 * 1024;
+
+/** What a call costs at least, so that a thousand a second are as many as one workload gets. */
+const callBytes = 16 * 1024;
+
+/** A call that waits while its workload has used up its share of this process. */
+const paced =
+  (flow: Flow, call: TetherCall): TetherCall =>
+  async (body, signal) => {
+    const wait = flow.take(Math.max(body.length, callBytes));
+    if (wait > 1) await sleep(wait, undefined, { signal }).catch(() => undefined);
+    return call(body, signal);
+  };
 const maxNameLength = 255;
 
 @Injectable()
@@ -52,10 +64,10 @@ export class TetherCalls {
   of(live: LiveWorkload): Readonly<Record<string, TetherCall>> {
     const flow = new Flow({ bytesPerSecond: flowBytesPerSecond, burstBytes: flowBytesPerSecond, clock: this.clock });
     return {
-      AwaitWork: (body, signal) => awaitWork(live, body, signal),
-      Emit: (body, signal) => emit(live, flow, body, signal),
-      Resolve: (body) => this.#resolve(live, body),
-      AwaitControl: (body, signal) => awaitControl(live, body, signal),
+      AwaitWork: paced(flow, (body, signal) => awaitWork(live, body, signal)),
+      Emit: paced(flow, (body) => emit(live, body)),
+      Resolve: paced(flow, (body) => this.#resolve(live, body)),
+      AwaitControl: paced(flow, (body, signal) => awaitControl(live, body, signal)),
     };
   }
 
@@ -72,13 +84,10 @@ async function awaitWork(live: LiveWorkload, body: string, signal: AbortSignal):
   return encode(AwaitWorkResponseSchema, await Promise.race([live.work.promise, gone(signal)]));
 }
 
-async function emit(live: LiveWorkload, flow: Flow, body: string, signal: AbortSignal): Promise<string> {
+async function emit(live: LiveWorkload, body: string): Promise<string> {
   const { first, events } = decode(EmitRequestSchema, body);
   live.touch();
-  const last = take(live, first, events);
-  const wait = flow.take(body.length);
-  if (wait > 1) await sleep(wait, undefined, { signal }).catch(() => undefined);
-  return encode(EmitResponseSchema, { last });
+  return encode(EmitResponseSchema, { last: take(live, first, events) });
 }
 
 function take(live: LiveWorkload, first: bigint, events: MessageShape<typeof EmitRequestSchema>['events']): bigint {

@@ -20,6 +20,7 @@ export const maxConnections = 256;
 
 const headMs = 5_000;
 const requestMs = 20_000;
+const rubbishMs = 100;
 const servicePrefix = '/runner.v1.TetherService/';
 
 /** Answers one call with JSON text. */
@@ -80,7 +81,8 @@ export class TetherServer {
     this.#server.on('clientError', (_error, socket) => {
       this.#options.onMalformed('http');
       if (socket.writable) socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      socket.destroy();
+      // The connection keeps its place for a moment: rubbish comes no faster than the bound on connections lets it.
+      setTimeout(() => socket.destroy(), rubbishMs).unref();
     });
     this.#server.on('upgrade', (_request, socket) => {
       this.#options.onMalformed('upgrade');
