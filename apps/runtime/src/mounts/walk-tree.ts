@@ -224,6 +224,7 @@ function countChildren(index: GitIndex): ReadonlyMap<string, number> {
 
 /** A name as a file system that ignores case sees it; what is not UTF-8 stands for itself. */
 function foldOf(name: string): string {
+  if (/^[\x20-\x7e]*$/.test(name)) return name.toLowerCase();
   const text = Buffer.from(name, 'latin1').toString('utf8');
   return text.includes('\ufffd') ? name : text.normalize('NFC').toLowerCase();
 }
