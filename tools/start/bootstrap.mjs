@@ -23,7 +23,7 @@ const tasks = {
 };
 
 /** Programs the product needs and the Debian package of each. */
-const programs = { 'nats-server': 'nats-server', bwrap: 'bubblewrap', ip: 'iproute2', setpriv: 'util-linux', timeout: 'coreutils', git: 'git', prlimit: 'util-linux' };
+const programs = { 'nats-server': 'nats-server', bwrap: 'bubblewrap', ip: 'iproute2', setpriv: 'util-linux', timeout: 'coreutils', git: 'git', nsenter: 'util-linux', unshare: 'util-linux', mount: 'mount', mkfifo: 'coreutils' };
 
 function stop(code, lines) {
   process.stderr.write(`${lines.join('\n')}\n`);
@@ -58,8 +58,9 @@ function ensurePackages() {
   const node = join(root, 'node_modules', '.bin', 'node');
   if (existsSync(node) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
   process.stderr.write('installing dependencies (once) ...\n');
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NODE_ENV: 'development' } });
-  if (done.status !== 0) stop(3, ['npm could not install the dependencies; its message is above.', 'Check the network and run: npm ci']);
+  // Not `npm ci`: it refuses a lockfile without the optional packages of platforms that a mirror does not carry. This honours the same lockfile.
+  const done = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NODE_ENV: 'development' } });
+  if (done.status !== 0) stop(3, ['npm could not install the dependencies; its message is above.', 'Check the network and run: npm install']);
   mkdirSync(join(root, 'node_modules'), { recursive: true });
   writeFileSync(stampFile, stamp);
 }
