@@ -101,7 +101,7 @@ export class HoldLeases {
 
   /** One beat: what is held goes, what is lost ends. */
   async heartbeat(): Promise<void> {
-    const held = this.book.running().map(({ id, epoch }) => ({ dispatch: id, epoch: BigInt(epoch) }));
+    const held = this.book.held().map(({ id, epoch }) => ({ dispatch: id, epoch: BigInt(epoch) }));
     const { lost } = await this.#scheduler.heartbeatEdge({ edge: this.edge.name, held }, { timeoutMs: 5_000 });
     for (const { dispatch, epoch } of lost) {
       if (this.book.find(dispatch)?.epoch === Number(epoch)) await this.end.execute(dispatch, leaseLost);

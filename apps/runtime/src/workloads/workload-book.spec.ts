@@ -1,4 +1,6 @@
+import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
+import { RuntimeEventSchema } from '@sallyport/contracts/runtime/v1/runtime';
 import { aRecord, aUnit } from './workload.builder.ts';
 import type { WorkloadState } from './workload.machine.ts';
 import { WorkloadBook } from './workload-book.ts';
@@ -49,6 +51,17 @@ describe('WorkloadBook', () => {
     const book = new WorkloadBook({ capacity: 1, ownerQuota: 5 });
     book.admit(of('acme', 'usr_1'));
     expect(() => book.admit(of('acme', 'usr_2'))).toThrow(expect.objectContaining({ reason: 'runtime.edge_full' }));
+  });
+
+  test('holds the lease of an end the scheduler has not heard of', () => {
+    const book = new WorkloadBook({ capacity: 1, ownerQuota: 1 });
+    const [told, untold] = [of('acme', 'usr_1', 'stopped'), of('acme', 'usr_1', 'stopped')];
+    const event = create(RuntimeEventSchema, {});
+    told.unsent.push({ event, audited: false, reported: true });
+    untold.unsent.push({ event, audited: true, reported: false });
+    book.restore(told);
+    book.restore(untold);
+    expect(book.held()).toEqual([untold]);
   });
 
   test('does not know what it was not told', () => {

@@ -45,6 +45,11 @@ export class WorkloadBook {
     return this.all().filter(({ state }) => isLive(state));
   }
 
+  /** Those whose lease is still needed: what may run, and what the scheduler has not heard the end of. */
+  held(): WorkloadRecord[] {
+    return this.all().filter(({ state, unsent }) => isLive(state) || unsent.some(({ reported }) => !reported));
+  }
+
   /**
    * Takes room for a record and keeps it.
    *
