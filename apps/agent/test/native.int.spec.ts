@@ -156,6 +156,14 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
     expect(result()).toMatchObject({ verdict: Verdict.BUDGET_EXHAUSTED });
   });
 
+  test('keeps every event small, whatever the model says', async () => {
+    const text = '€\u0001'.repeat(150_000);
+    const steps = [{ calls: [{ name: 'write_file', arguments: { path: 'big', content: text } }] }, { text }];
+    expect(await start({ dialect, steps })).toBe(true);
+    expect((await readFile(join(folder, 'big'), 'utf8')).length).toBe(text.length);
+    expect(String(result()?.['reply']).length).toBeLessThanOrEqual(64 * 1024);
+  });
+
   test('survives huge output and bytes that are no text', async () => {
     const steps = [
       { shell: 'head -c 20000000 /dev/zero | tr "\\0" "x"; echo END' },

@@ -107,6 +107,8 @@ export class TetherServer {
     } catch {
       return;
     }
+    // As the runtime: what is larger is refused for good.
+    if (Buffer.byteLength(body) > 1024 * 1024) return void response.writeHead(400).end();
     const json = JSON.parse(body) as Json;
     switch (request.url?.replace('/runner.v1.TetherService/', '')) {
       case 'AwaitWork':

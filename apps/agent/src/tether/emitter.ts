@@ -12,12 +12,13 @@ import type { AgentEvent } from '../event.ts';
 export type Send = (first: number, events: readonly string[]) => Promise<number>;
 
 const bufferBytes = 4 * 1024 * 1024;
+/** The runtime takes 1 MiB in one request; no event of a runner comes near the other half. */
 const batchBytes = 512 * 1024;
 const batchEvents = 256;
 
 export class Emitter {
   private readonly send: Send;
-  private pending: string[] = [];
+  private pending: { readonly json: string; readonly bytes: number }[] = [];
   private pendingBytes = 0;
   /** Local number of `pending[0]`. */
   private first = 1;
@@ -33,8 +34,9 @@ export class Emitter {
   async emit(event: AgentEvent): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     const json = JSON.stringify(event);
-    this.pending.push(json);
-    this.pendingBytes += json.length;
+    const bytes = Buffer.byteLength(json);
+    this.pending.push({ json, bytes });
+    this.pendingBytes += bytes;
     this.pumping ??= this.pump();
     while (this.pendingBytes > bufferBytes && this.failure === undefined) await this.waitForRoom();
   }
@@ -69,18 +71,18 @@ export class Emitter {
   private batch(): string[] {
     let bytes = 0;
     let count = 0;
-    for (const json of this.pending) {
-      if (count > 0 && (count === batchEvents || bytes + json.length > batchBytes)) break;
-      bytes += json.length;
+    for (const event of this.pending) {
+      if (count > 0 && (count === batchEvents || bytes + event.bytes > batchBytes)) break;
+      bytes += event.bytes;
       count += 1;
     }
-    return this.pending.slice(0, count);
+    return this.pending.slice(0, count).map(({ json }) => json);
   }
 
   private drop(last: number): void {
     const taken = this.pending.splice(0, Math.max(0, last - this.first + 1));
     this.first += taken.length;
-    for (const json of taken) this.pendingBytes -= json.length;
+    for (const { bytes } of taken) this.pendingBytes -= bytes;
     if (this.pendingBytes <= bufferBytes) this.letIn();
   }
 

@@ -8,7 +8,7 @@ import type { ModelClient } from './model-client.ts';
 import { ModelTrouble } from './model-trouble.ts';
 import { type RetryPolicy, retryWait } from './retry.ts';
 import { runTool } from './tools/run-tool.ts';
-import type { Tool } from './tools/tool.ts';
+import { clip, type Tool } from './tools/tool.ts';
 import type { Ending } from './verdict.ts';
 
 export interface LoopParts {
@@ -49,8 +49,8 @@ export class Loop {
       const answer = await this.ask({ model, system, messages: this.messages, tools });
       this.messages.push({ role: 'assistant', text: answer.text, calls: answer.calls });
       if (answer.text !== '') {
-        this.reply = answer.text;
-        await this.parts.emit({ messageCompleted: { text: answer.text } });
+        this.reply = clip(answer.text);
+        await this.parts.emit({ messageCompleted: { text: clip(answer.text) } });
       }
       if (answer.calls.length > 0) await this.call(answer.calls);
       await this.parts.emit({ turnCompleted: { turn } });
@@ -83,10 +83,10 @@ export class Loop {
       switch (piece.kind) {
         case 'text':
           text += piece.text;
-          await emit({ messageDelta: { text: piece.text } });
+          await emit({ messageDelta: { text: clip(piece.text) } });
           break;
         case 'thinking':
-          await emit({ thinking: { text: piece.text } });
+          await emit({ thinking: { text: clip(piece.text) } });
           break;
         case 'call':
           calls.push(piece.call);
@@ -107,7 +107,7 @@ export class Loop {
     const results = [];
     for (const call of calls) {
       signal.throwIfAborted();
-      await emit({ toolStarted: { call: call.id, tool: call.name, arguments: call.arguments } });
+      await emit({ toolStarted: { call: call.id, tool: call.name, arguments: clip(call.arguments) } });
       const result = await runTool(tools, call, {
         directory,
         env,

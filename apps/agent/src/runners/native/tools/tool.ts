@@ -26,7 +26,7 @@ export interface Tool {
   run(args: Arguments, context: ToolContext): Promise<ToolResult>;
 }
 
-/** Bytes of a result that the model gets to see. */
+/** Characters of a result that the model gets to see, and of any text in an event. */
 export const maxResult = 64 * 1024;
 
 export function textArgument(args: Arguments, name: string): string {
