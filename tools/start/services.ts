@@ -37,7 +37,7 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_AGENT_BUNDLE: visibleFile(join(repository, 'dist', 'agent', 'agent.mjs'), layout.runtime, 'agent.mjs'),
     SALLY_NODE: visibleFile(process.execPath, layout.runtime, 'node'),
   }),
-  api: ({ options }) => ({ SALLY_API_HOST: options.host, SALLY_API_PORT: String(options.port) }),
+  api: ({ options }) => ({ SALLY_API_HOST: options.host, SALLY_API_PORT: String(options.port), SALLY_API_DOCS: join(repository, 'docs') }),
 };
 
 const egressSocket = (layout: Layout): string => join(layout.run, 'egress.sock');

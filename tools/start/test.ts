@@ -45,7 +45,7 @@ function runChecks(): Count {
 function runSpecs(): Count {
   const directory = mkdtempSync(join(tmpdir(), 'sally-jest-'));
   const report = join(directory, 'report.json');
-  const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, '--silent', ...paths];
+  const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, '--silent', '--forceExit', ...paths];
   const env = { ...(wide ? { SALLY_TESTS: 'wide' } : {}), SALLY_TEST_NODE: process.execPath };
   const child = spawnSync(process.execPath, args, { cwd: repository, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
   try {

@@ -15,7 +15,7 @@ import { argumentInvalid, keyInvalid } from '../faults.ts';
 import type { Principal } from '../principals/principal.ts';
 import { KeyKeeper } from '../signing/key-keeper.ts';
 
-const audiences = ['scheduler', 'workspace', 'audit', 'identity', 'api'];
+const audiences = ['scheduler', 'workspace', 'audit', 'identity', 'egress', 'api'];
 
 interface Opened {
   readonly minted: Minted;
