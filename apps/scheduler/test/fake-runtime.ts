@@ -136,7 +136,7 @@ export class FakeRuntime {
 
   /** Until it is taken, as an edge does from its journal. */
   async #tell(request: Parameters<BusClient<typeof ScheduleService>['reportWorkload']>[0]): Promise<void> {
-    for (;;) {
+    while (this.#bus?.nats.isClosed() === false) {
       try {
         await this.scheduler.reportWorkload(request, { timeoutMs: 1_000 });
         return;

@@ -59,33 +59,33 @@ export interface Closing {
 }
 
 /** The outcome of a stopped workload. */
-export function outcomeOf(workload: Workload, { result, commits, wished, why }: Closing): Outcome {
-  const ending: Ending = {
-    verdict: result?.verdict ?? Verdict.UNSPECIFIED,
-    exitCode: workload.exitCode ?? result?.exitCode,
-    reply: cut(result?.reply ?? ''),
-    commits,
-  };
+export function outcomeOf(workload: Workload, closing: Closing): Outcome {
+  const ending = endingOf(workload, closing);
   const message = plainText(workload.reason, maxMessage);
+  const { verdict } = ending;
+  const unsaid = verdict === Verdict.UNSPECIFIED || verdict === Verdict.SUCCEEDED;
   if (workload.stopReason === StopReason.STOPPED) {
+    // Unless a person wished it, somebody at the edge stopped it, or the edge itself did: its own words say who.
+    const reason = closing.wished ? 'cancelled' : 'stopped';
     return {
       run: 'cancel',
-      // Somebody at the edge stopped it, or the edge itself did: its own words say who.
-      reason: wished ? 'cancelled' : 'stopped',
-      message: why || message,
+      reason,
+      message: closing.why || message,
       ending: { ...ending, verdict: Verdict.CANCELLED },
     };
   }
-  const verdict = ending.verdict;
-  if (
-    workload.stopReason === StopReason.COMPLETED &&
-    (verdict === Verdict.SUCCEEDED || verdict === Verdict.UNSPECIFIED)
-  ) {
+  if (workload.stopReason === StopReason.COMPLETED && unsaid) {
     return { run: 'complete', reason: 'completed', message: '', ending: { ...ending, verdict: Verdict.SUCCEEDED } };
   }
   const reason = failing[workload.stopReason] ?? verdictReasons[verdict] ?? 'exit_nonzero';
-  const failed = verdict === Verdict.UNSPECIFIED || verdict === Verdict.SUCCEEDED ? Verdict.FAILED : verdict;
-  return { run: 'fail', reason, message, ending: { ...ending, verdict: failed } };
+  return { run: 'fail', reason, message, ending: { ...ending, verdict: unsaid ? Verdict.FAILED : verdict } };
 }
+
+const endingOf = (workload: Workload, { result, commits }: Closing): Ending => ({
+  verdict: result?.verdict ?? Verdict.UNSPECIFIED,
+  exitCode: workload.exitCode ?? result?.exitCode,
+  reply: cut(result?.reply ?? ''),
+  commits,
+});
 
 const cut = (reply: string): string => (reply.length <= maxReply ? reply : reply.slice(0, maxReply).toWellFormed());
