@@ -13,7 +13,8 @@ import { messages } from './messages.ts';
 export const examplesDirectory = fileURLToPath(new URL('examples', import.meta.url));
 
 /** Where the example of a message stands: `examples/<service>/v1/<Message>/full.json`. */
-export const exampleFile = (message: DescMessage): string => join(examplesDirectory, ...message.typeName.split('.'), 'full.json');
+export const exampleFile = (message: DescMessage): string =>
+  join(examplesDirectory, ...message.typeName.split('.'), 'full.json');
 
 const wellKnown: Readonly<Record<string, unknown>> = { 'google.protobuf.Timestamp': '2026-01-02T03:04:05.678Z' };
 

@@ -30,21 +30,39 @@ export const a1: StackBench = {
   async run({ rounds, stack }) {
     const audit = new AuditClient(await stack.bus('egress'), systemClock);
     const password = readFileSync(join(stack.data, 'secrets', 'database-postgres.password'), 'utf8').trim();
-    const pool = new pg.Pool({ connectionString: postgresUrl(join(stack.data, 'run', 'postgres'), 'postgres', 'postgres', password), max: 8 });
-    await pool.query('CREATE TABLE IF NOT EXISTS unchained (id text PRIMARY KEY, org text, kind text, body text, at timestamptz DEFAULT now())');
+    const pool = new pg.Pool({
+      connectionString: postgresUrl(join(stack.data, 'run', 'postgres'), 'postgres', 'postgres', password),
+      max: 8,
+    });
+    await pool.query(
+      'CREATE TABLE IF NOT EXISTS unchained (id text PRIMARY KEY, org text, kind text, body text, at timestamptz DEFAULT now())',
+    );
     const measured = await interleave(
       {
         ours: () => rate(() => audit.append([init()])),
         floor: () =>
           rate(async () => {
             const event = auditEvent(init(), systemClock);
-            await pool.query('INSERT INTO unchained (id, org, kind, body) VALUES ($1, $2, $3, $4)', [event.id, event.org, event.kind, JSON.stringify(event.facts)]);
+            await pool.query('INSERT INTO unchained (id, org, kind, body) VALUES ($1, $2, $3, $4)', [
+              event.id,
+              event.org,
+              event.kind,
+              JSON.stringify(event.facts),
+            ]);
           }),
       },
       rounds,
     );
     await pool.end();
-    return figure({ id: 'A1', what: 'durable chained audit events/s / unchained inserts/s of the same client', bar: { atLeast: 0.8 } }, measured, { unit: 'events/s', 'in flight': inFlight });
+    return figure(
+      {
+        id: 'A1',
+        what: 'durable chained audit events/s / unchained inserts/s of the same client',
+        bar: { atLeast: 0.8 },
+      },
+      measured,
+      { unit: 'events/s', 'in flight': inFlight },
+    );
   },
 };
 

@@ -4,8 +4,8 @@
  */
 
 import { spawn } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repository } from '../start/options.ts';
@@ -50,10 +50,51 @@ export async function bareCommand(argv: readonly string[]): Promise<number> {
 }
 
 function bwrapArgs(tether: string): string[] {
-  const system = ['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'];
-  const own = ['--ro-bind', process.execPath, '/opt/sallyport/node', '--ro-bind', join(repository, 'dist/agent/agent.mjs'), '/opt/sallyport/agent.mjs'];
-  const places = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--dir', '/workspace', '--bind', tether, '/run/sally'];
-  return ['--unshare-all', '--die-with-parent', ...system, ...own, ...places, '--', '/opt/sallyport/node', '/opt/sallyport/agent.mjs'];
+  const system = [
+    '--ro-bind',
+    '/usr',
+    '/usr',
+    '--symlink',
+    'usr/bin',
+    '/bin',
+    '--symlink',
+    'usr/lib',
+    '/lib',
+    '--symlink',
+    'usr/lib64',
+    '/lib64',
+  ];
+  const own = [
+    '--ro-bind',
+    process.execPath,
+    '/opt/sallyport/node',
+    '--ro-bind',
+    join(repository, 'dist/agent/agent.mjs'),
+    '/opt/sallyport/agent.mjs',
+  ];
+  const places = [
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
+    '--dir',
+    '/workspace',
+    '--bind',
+    tether,
+    '/run/sally',
+  ];
+  return [
+    '--unshare-all',
+    '--die-with-parent',
+    ...system,
+    ...own,
+    ...places,
+    '--',
+    '/opt/sallyport/node',
+    '/opt/sallyport/agent.mjs',
+  ];
 }
 
 function serve(socket: string, work: Work, onEvent: () => void): Promise<Server> {

@@ -49,10 +49,15 @@ export interface Interleaved {
 export async function interleave({ ours, floor }: Arms, rounds: number): Promise<Interleaved> {
   const seen: { ours: number; floor: number }[] = [];
   for (let round = 0; round <= rounds; round += 1) {
-    const measured = round % 2 === 0 ? { ours: await ours(), floor: await floor() } : reversed(await floor(), await ours());
+    const measured =
+      round % 2 === 0 ? { ours: await ours(), floor: await floor() } : reversed(await floor(), await ours());
     if (round > 0) seen.push(measured);
   }
-  return { ratios: seen.map((each) => each.ours / each.floor), ours: seen.map((each) => each.ours), floor: seen.map((each) => each.floor) };
+  return {
+    ratios: seen.map((each) => each.ours / each.floor),
+    ours: seen.map((each) => each.ours),
+    floor: seen.map((each) => each.floor),
+  };
 }
 
 const reversed = (floor: number, ours: number): { ours: number; floor: number } => ({ ours, floor });
@@ -65,7 +70,11 @@ export function percentile(values: readonly number[], share: number): number {
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
 
 /** A figure from interleaved rounds. */
-export function figure(facts: Pick<Figure, 'id' | 'what' | 'bar'>, measured: Interleaved, detail: Figure['detail'] = {}): Figure {
+export function figure(
+  facts: Pick<Figure, 'id' | 'what' | 'bar'>,
+  measured: Interleaved,
+  detail: Figure['detail'] = {},
+): Figure {
   const worst = 'atMost' in facts.bar ? Math.max(...measured.ratios) : Math.min(...measured.ratios);
   return {
     ...facts,
@@ -76,7 +85,8 @@ export function figure(facts: Pick<Figure, 'id' | 'what' | 'bar'>, measured: Int
   };
 }
 
-export const holds = ({ bar, ratio }: Figure): boolean => ('atMost' in bar ? ratio <= bar.atMost : ratio >= bar.atLeast);
+export const holds = ({ bar, ratio }: Figure): boolean =>
+  'atMost' in bar ? ratio <= bar.atMost : ratio >= bar.atLeast;
 
 /** Milliseconds that each of `count` awaited calls takes. */
 export async function timeEach(count: number, call: (index: number) => Promise<unknown>): Promise<number[]> {

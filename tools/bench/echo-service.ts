@@ -1,12 +1,23 @@
 /** The smallest service on the real transport, for the call benchmark. Decorators are applied as functions: this file runs unbuilt. */
 
 import { Module } from '@nestjs/common';
-import { EgressService } from '@sallyport/contracts/egress/v1/egress';
 import { BusController } from '@sallyport/bus/controller';
 import type { Handlers } from '@sallyport/bus/handlers';
+import { EgressService } from '@sallyport/contracts/egress/v1/egress';
 
 /** What every call answers. */
-export const echoed = { decision: { id: 'dec_1', org: 'acme', environment: 'main', run: 'run_1', dispatch: 'dsp_1', allowed: true, target: 'model.sallyport.internal:80', method: 'POST' } };
+export const echoed = {
+  decision: {
+    id: 'dec_1',
+    org: 'acme',
+    environment: 'main',
+    run: 'run_1',
+    dispatch: 'dsp_1',
+    allowed: true,
+    target: 'model.sallyport.internal:80',
+    method: 'POST',
+  },
+};
 
 class EchoRpc implements Handlers<typeof EgressService> {
   async resolve() {

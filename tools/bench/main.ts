@@ -24,7 +24,9 @@ const { values, positionals } = parseArgs({
 const wanted = positionals.length === 0 ? benches : benches.filter((bench) => positionals.includes(bench.id));
 const unknown = positionals.filter((id) => !benches.some((bench) => bench.id === id));
 if (unknown.length > 0) {
-  process.stderr.write(`no such benchmark: ${unknown.join(', ')}; known: ${benches.map((bench) => bench.id).join(', ')}\n`);
+  process.stderr.write(
+    `no such benchmark: ${unknown.join(', ')}; known: ${benches.map((bench) => bench.id).join(', ')}\n`,
+  );
   process.exit(2);
 }
 
@@ -45,14 +47,23 @@ async function measure(id: string, options: BenchOptions): Promise<Figure> {
 }
 
 const figures: (Figure & { readonly load: number })[] = [];
-process.stdout.write(`${row(['id', 'what', 'bar', 'ratio', 'worst', 'holds', 'detail', 'load'])}\n${row(Array(8).fill('---'))}\n`);
+process.stdout.write(
+  `${row(['id', 'what', 'bar', 'ratio', 'worst', 'holds', 'detail', 'load'])}\n${row(Array(8).fill('---'))}\n`,
+);
 for (const bench of wanted) {
   const before = load();
   const found = await measure(bench.id, { rounds: Number(values.rounds) });
   figures.push({ ...found, load: before });
-  const detail = Object.entries(found.detail).map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`);
-  process.stdout.write(`${row([found.id, found.what, bar(found), found.ratio.toFixed(2), found.worst.toFixed(2), holds(found) ? 'yes' : 'NO', detail.join(', '), before.toFixed(1)])}\n`);
+  const detail = Object.entries(found.detail).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`,
+  );
+  process.stdout.write(
+    `${row([found.id, found.what, bar(found), found.ratio.toFixed(2), found.worst.toFixed(2), holds(found) ? 'yes' : 'NO', detail.join(', '), before.toFixed(1)])}\n`,
+  );
 }
-writeFileSync(values.json, `${JSON.stringify({ at: new Date().toISOString(), node: process.version, figures }, null, 2)}\n`);
+writeFileSync(
+  values.json,
+  `${JSON.stringify({ at: new Date().toISOString(), node: process.version, figures }, null, 2)}\n`,
+);
 await stack?.stop();
 process.exit(0);

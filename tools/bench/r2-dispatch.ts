@@ -14,7 +14,9 @@ const agentTypes = new Set(['session.started', 'message.delta', 'message.complet
 async function firstAgentByte(stack: StartedStack, stages: Map<string, number[]>): Promise<number> {
   const started = performance.now();
   const run = await stack.create({ role: 'editor', task: '<script>[{"text":"hello"}]</script>' });
-  const response = await stack.rest.raw('GET', `/v1/runs/${run.id}/events?deltas=1`, undefined, { accept: 'text/event-stream' });
+  const response = await stack.rest.raw('GET', `/v1/runs/${run.id}/events?deltas=1`, undefined, {
+    accept: 'text/event-stream',
+  });
   let took = Number.NaN;
   let buffered = '';
   for await (const chunk of response.body ?? []) {
@@ -34,18 +36,32 @@ export const r2: StackBench = {
   id: 'R2',
   async run({ rounds, stack }) {
     const stages = new Map<string, number[]>();
-    const native = { runner: 'native', start: { inline: 'hello' }, modelUrl: 'http://model.sallyport.internal', model: 'scripted', dialect: 'DIALECT_ANTHROPIC_MESSAGES', directory: '/tmp' };
+    const native = {
+      runner: 'native',
+      start: { inline: 'hello' },
+      modelUrl: 'http://model.sallyport.internal',
+      model: 'scripted',
+      dialect: 'DIALECT_ANTHROPIC_MESSAGES',
+      directory: '/tmp',
+    };
     const repeat = async (one: () => Promise<number>): Promise<number> => {
       const times: number[] = [];
       for (let index = 0; index < runsPerRound; index += 1) times.push(await one());
       return median(times);
     };
     const measured = await interleave(
-      { ours: () => repeat(() => firstAgentByte(stack, stages)), floor: () => repeat(async () => (await bareRun(native)).firstEventMs) },
+      {
+        ours: () => repeat(() => firstAgentByte(stack, stages)),
+        floor: () => repeat(async () => (await bareRun(native)).firstEventMs),
+      },
       rounds,
     );
     const detail = Object.fromEntries([...stages].map(([stage, times]) => [`${stage} ms`, median(times)]));
-    return figure({ id: 'R2', what: 'API accept to first agent byte / bare bwrap of the same argv', bar: { atMost: 1.5 } }, measured, { unit: 'ms', ...detail });
+    return figure(
+      { id: 'R2', what: 'API accept to first agent byte / bare bwrap of the same argv', bar: { atMost: 1.5 } },
+      measured,
+      { unit: 'ms', ...detail },
+    );
   },
 };
 
@@ -105,9 +121,17 @@ export const r2x: StackBench = {
       rounds,
     );
     disk.close();
-    return figure({ id: 'R2x', what: '16 at a time, exec true: dispatches/s / bare bwrap of the same argv with the same fsyncs', bar: { atLeast: 0.5 } }, measured, {
-      unit: '1/s',
-      'bare bwrap true without an agent': bareTrue,
-    });
+    return figure(
+      {
+        id: 'R2x',
+        what: '16 at a time, exec true: dispatches/s / bare bwrap of the same argv with the same fsyncs',
+        bar: { atLeast: 0.5 },
+      },
+      measured,
+      {
+        unit: '1/s',
+        'bare bwrap true without an agent': bareTrue,
+      },
+    );
   },
 };

@@ -35,7 +35,9 @@ function pssOf(pid: number): number {
 export const r6: StackBench = {
   id: 'R6',
   async run({ stack }) {
-    const byName = Object.entries(await stack.pids()).map(([name, pid]) => [`${name} MiB`, pssOfTree(pid) / 1024 / 1024] as const);
+    const byName = Object.entries(await stack.pids()).map(
+      ([name, pid]) => [`${name} MiB`, pssOfTree(pid) / 1024 / 1024] as const,
+    );
     const total = pssOfTree(stack.launcherPid);
     const again = await StartedStack.start();
     await again.stop(false);

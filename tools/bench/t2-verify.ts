@@ -12,7 +12,8 @@ export const t2: Bench = {
     const issuer = await TestIssuer.create();
     const key = createPublicKey({ key: JSON.parse(issuer.publicJwk('dispatch')) as never, format: 'jwk' });
     const warm: number[] = [];
-    const fresh = (): Promise<string[]> => Promise.all(Array.from({ length: tokens }, async () => (await issuer.dispatch()).token));
+    const fresh = (): Promise<string[]> =>
+      Promise.all(Array.from({ length: tokens }, async () => (await issuer.dispatch()).token));
     const measured = await interleave(
       {
         ours: async () => {
@@ -28,11 +29,24 @@ export const t2: Bench = {
             const at = token.lastIndexOf('.');
             return { data: Buffer.from(token.slice(0, at)), signature: Buffer.from(token.slice(at + 1), 'base64url') };
           });
-          return median(await timeEach(tokens, async (index) => verify('sha256', parts[index]?.data ?? Buffer.alloc(0), { key, dsaEncoding: 'ieee-p1363' }, parts[index]?.signature ?? Buffer.alloc(0))));
+          return median(
+            await timeEach(tokens, async (index) =>
+              verify(
+                'sha256',
+                parts[index]?.data ?? Buffer.alloc(0),
+                { key, dsaEncoding: 'ieee-p1363' },
+                parts[index]?.signature ?? Buffer.alloc(0),
+              ),
+            ),
+          );
         },
       },
       rounds,
     );
-    return figure({ id: 'T2', what: 'cold verify p50 / raw node:crypto verify of the same bytes', bar: { atMost: 1.25 } }, measured, { unit: 'ms', warm: median(warm) });
+    return figure(
+      { id: 'T2', what: 'cold verify p50 / raw node:crypto verify of the same bytes', bar: { atMost: 1.25 } },
+      measured,
+      { unit: 'ms', warm: median(warm) },
+    );
   },
 };

@@ -1,9 +1,9 @@
 /** W1: a rw mount of 10,000 files on an edge that has seen them / `git worktree add`. W2: the platform commit of 100 changed files / `git add -A && git commit`. */
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StartedStack } from '../e2e/started-stack.ts';
@@ -19,7 +19,15 @@ interface Sample {
 }
 
 function git(directory: string, ...args: readonly string[]): string {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: directory, GIT_CONFIG_NOSYSTEM: '1', GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b' };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: directory,
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_AUTHOR_NAME: 'a',
+    GIT_AUTHOR_EMAIL: 'a@b',
+    GIT_COMMITTER_NAME: 'a',
+    GIT_COMMITTER_EMAIL: 'a@b',
+  };
   return execFileSync('git', args, { cwd: directory, env, encoding: 'utf8', maxBuffer: 1 << 28 });
 }
 
@@ -44,7 +52,12 @@ async function importInto(stack: StartedStack, from: Sample, name: string): Prom
   const bytes = await readFile(bundle);
   const response = await fetch(new URL(`/v1/workspaces/${name}/bundle`, stack.rest.url), {
     method: 'PUT',
-    headers: { authorization: `Bearer ${stack.rest.token}`, 'content-type': 'application/octet-stream', 'content-length': String(bytes.length), 'x-content-sha256': createHash('sha256').update(bytes).digest('hex') },
+    headers: {
+      authorization: `Bearer ${stack.rest.token}`,
+      'content-type': 'application/octet-stream',
+      'content-length': String(bytes.length),
+      'x-content-sha256': createHash('sha256').update(bytes).digest('hex'),
+    },
     body: new Uint8Array(bytes),
   });
   if (!response.ok) throw new Error(`import answered ${response.status}: ${await response.text()}`);
@@ -86,11 +99,22 @@ export const w1: StackBench = {
       const measured = await interleave(
         {
           ours: () => stageOf(stack, ['true'], 'mounted'),
-          floor: () => timed(() => git(repository, 'worktree', 'add', '-q', '--detach', join(directory, `tree-${++tree}`), 'HEAD')),
+          floor: () =>
+            timed(() =>
+              git(repository, 'worktree', 'add', '-q', '--detach', join(directory, `tree-${++tree}`), 'HEAD'),
+            ),
         },
         rounds,
       );
-      return figure({ id: 'W1', what: `mount of ${files} files on an edge that has seen them / git worktree add`, bar: { atMost: 1.5 } }, measured, { unit: 'ms' });
+      return figure(
+        {
+          id: 'W1',
+          what: `mount of ${files} files on an edge that has seen them / git worktree add`,
+          bar: { atMost: 1.5 },
+        },
+        measured,
+        { unit: 'ms' },
+      );
     }),
 };
 
@@ -113,6 +137,14 @@ export const w2: StackBench = {
         },
         rounds,
       );
-      return figure({ id: 'W2', what: `platform commit of ${changed} changed of ${files} files / git add -A && git commit`, bar: { atMost: 2.0 } }, measured, { unit: 'ms' });
+      return figure(
+        {
+          id: 'W2',
+          what: `platform commit of ${changed} changed of ${files} files / git add -A && git commit`,
+          bar: { atMost: 2.0 },
+        },
+        measured,
+        { unit: 'ms' },
+      );
     }),
 };

@@ -28,7 +28,11 @@ const decorators: Plugin = {
       if (!/^\s*@[A-Z]/m.test(source)) return { contents: source, loader: 'ts' };
       const { code } = await transform(source, {
         filename: path,
-        jsc: { target: 'es2024', parser: { syntax: 'typescript', decorators: true }, transform: { legacyDecorator: true, decoratorMetadata: true } },
+        jsc: {
+          target: 'es2024',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
         module: { type: 'es6' },
         sourceMaps: 'inline',
         configFile: false,
@@ -52,7 +56,9 @@ const optional: Plugin = {
 };
 
 /** CommonJS packages inside an ES module still call `require`. */
-const banner = { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" };
+const banner = {
+  js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+};
 
 const common = {
   bundle: true,
@@ -67,7 +73,10 @@ const common = {
 } as const;
 
 function sourceStamp(): string {
-  const files = globSync(['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts', 'contracts/gen/**/*.ts', 'tools/build/*.ts', 'package-lock.json'], { cwd: root }).sort();
+  const files = globSync(
+    ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts', 'contracts/gen/**/*.ts', 'tools/build/*.ts', 'package-lock.json'],
+    { cwd: root },
+  ).sort();
   const hash = createHash('sha256');
   for (const file of files) {
     const { size, mtimeMs } = statSync(join(root, file));
@@ -96,7 +105,13 @@ export async function buildAll(): Promise<boolean> {
       inject: [join(root, 'node_modules/reflect-metadata/Reflect.js')],
       sourcemap: true,
     }),
-    build({ ...common, entryPoints: { agent: 'apps/agent/src/main.ts' }, outdir: join(out, 'agent'), minifySyntax: true, minifyWhitespace: true }),
+    build({
+      ...common,
+      entryPoints: { agent: 'apps/agent/src/main.ts' },
+      outdir: join(out, 'agent'),
+      minifySyntax: true,
+      minifyWhitespace: true,
+    }),
     build({ ...common, entryPoints: { sally: 'apps/cli/src/main.ts' }, outdir: join(out, 'cli'), splitting: true }),
   ]);
   writeFileSync(join(out, 'stamp'), stamp);

@@ -51,9 +51,14 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   let refused = 0;
   let slowest = 0;
   let storming = true;
-  const feeding = feed(stack, () => storming, accepted, () => {
-    refused += 1;
-  });
+  const feeding = feed(
+    stack,
+    () => storming,
+    accepted,
+    () => {
+      refused += 1;
+    },
+  );
   for (let kill = 0; kill < options.kills; kill += 1) {
     const name = victims[Math.floor(roll() * victims.length)] ?? 'api';
     const pid = (await stack.pids())[name];
@@ -80,12 +85,21 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
 }
 
 /** Asks for work without pause: short commands, commands that take a moment, commits, model turns. */
-async function feed(stack: StartedStack, going: () => boolean, accepted: string[], onRefused: () => void): Promise<void> {
+async function feed(
+  stack: StartedStack,
+  going: () => boolean,
+  accepted: string[],
+  onRefused: () => void,
+): Promise<void> {
   const kinds: readonly (() => Promise<RunView>)[] = [
     () => stack.exec(['sh', '-c', 'echo quick']),
     () => stack.exec(['sh', '-c', 'sleep 1; echo slow']),
     () => stack.exec(['sh', '-c', 'date +%N > chaos.txt'], { mounts: [{ workspace: 'demo', mode: 'rw' }] }),
-    () => stack.create({ role: 'editor', task: '<script>[{"text":"one","shell":"sleep 0.3; echo two"},{"text":"three"}]</script>' }),
+    () =>
+      stack.create({
+        role: 'editor',
+        task: '<script>[{"text":"one","shell":"sleep 0.3; echo two"},{"text":"three"}]</script>',
+      }),
   ];
   for (let turn = 0; going(); turn += 1) {
     try {
@@ -121,13 +135,16 @@ async function promisesBroken(stack: StartedStack, id: string, run: RunView | un
   if (run === undefined) return [`${id} never ended`];
   const broken: string[] = [];
   if (run.reason === '') broken.push(`${id} ended ${run.state} without a reason`);
-  const { items } = await stack.rest.get<{ items: readonly { kind: string; facts?: Readonly<Record<string, string>> }[] }>(`/v1/audit/events?run=${id}&limit=1000`);
+  const { items } = await stack.rest.get<{
+    items: readonly { kind: string; facts?: Readonly<Record<string, string>> }[];
+  }>(`/v1/audit/events?run=${id}&limit=1000`);
   const starts = items.filter((event) => event.kind === 'exchange.dispatch').length;
   if (starts > 1) broken.push(`${id} was given ${starts} dispatch tokens`);
   const events = await stack.events(id);
   const seqs = events.flatMap((event) => (event.seq === undefined ? [] : [event.seq]));
   if (seqs.some((seq, index) => seq !== index + 1)) broken.push(`${id} has a gap or a double in its output`);
-  if (run.state === 'completed' && !events.some((event) => event.type === 'result')) broken.push(`${id} completed without a result`);
+  if (run.state === 'completed' && !events.some((event) => event.type === 'result'))
+    broken.push(`${id} completed without a result`);
   return broken;
 }
 
@@ -144,7 +161,9 @@ function sandboxProcesses(stack: StartedStack): readonly string[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
       const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
-      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data) ? [line.slice(0, 160)] : [];
+      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data)
+        ? [line.slice(0, 160)]
+        : [];
     } catch {
       return [];
     }

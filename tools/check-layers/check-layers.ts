@@ -40,16 +40,21 @@ function problemsOf(manifestFile: string): readonly string[] {
   const manifest = JSON.parse(readFileSync(join(root, manifestFile), 'utf8')) as Manifest;
   const name = manifest.name.replace('@sallyport/', '');
   const mayImport = allowed[name] ?? allowed['service_app'] ?? [];
-  const declared = Object.keys(manifest.dependencies ?? {}).flatMap((dependency) => (dependency.startsWith('@sallyport/') ? [dependency.slice(11)] : []));
+  const declared = Object.keys(manifest.dependencies ?? {}).flatMap((dependency) =>
+    dependency.startsWith('@sallyport/') ? [dependency.slice(11)] : [],
+  );
   const files = globSync([`${directory}/src/**/*.ts`, `${directory}/test/**/*.ts`], { cwd: root });
-  const problems = declared.filter((dependency) => !mayImport.includes(dependency)).map((dependency) => `${directory} may not depend on ${dependency}`);
+  const problems = declared
+    .filter((dependency) => !mayImport.includes(dependency))
+    .map((dependency) => `${directory} may not depend on ${dependency}`);
   for (const file of files) {
     const isTest = /\.spec\.ts$|\/test\//.test(file);
     for (const imported of importsOf(file)) {
       if (isTest && libraries.has(imported)) continue;
       if (imported === name) continue;
       if (!mayImport.includes(imported)) problems.push(`${file} may not import ${imported}`);
-      else if (!declared.includes(imported)) problems.push(`${file} imports ${imported}, which ${directory}/package.json does not declare`);
+      else if (!declared.includes(imported))
+        problems.push(`${file} imports ${imported}, which ${directory}/package.json does not declare`);
     }
     const escape = /from '((?:\.\.\/)+)(?:apps|libs|contracts|tools)\//.exec(readFileSync(join(root, file), 'utf8'));
     if (escape !== null && !isTest) problems.push(`${file} reaches into another package by path`);
@@ -57,6 +62,8 @@ function problemsOf(manifestFile: string): readonly string[] {
   return problems;
 }
 
-const problems = globSync(['contracts/package.json', 'libs/*/package.json', 'apps/*/package.json'], { cwd: root }).flatMap(problemsOf);
+const problems = globSync(['contracts/package.json', 'libs/*/package.json', 'apps/*/package.json'], {
+  cwd: root,
+}).flatMap(problemsOf);
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { busClient } from '@sallyport/bus/client';
 import { AuditService } from '@sallyport/contracts/audit/v1/audit';
 import { EgressService } from '@sallyport/contracts/egress/v1/egress';
@@ -11,8 +11,8 @@ import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { WorkspaceService } from '@sallyport/contracts/workspace/v1/workspace';
 import type { Caller } from '@sallyport/core/access';
-import { ProofKey } from '@sallyport/trust/proof';
 import { TestIssuer } from '@sallyport/testkit/issuer';
+import { ProofKey } from '@sallyport/trust/proof';
 import { StartedStack } from './started-stack.ts';
 
 /**
@@ -23,12 +23,17 @@ import { StartedStack } from './started-stack.ts';
 let stack: StartedStack;
 let forger: TestIssuer;
 let session: string;
-const call = async <T>(caller: Caller, use: (bus: Awaited<ReturnType<StartedStack['bus']>>) => Promise<T>): Promise<T> => use(await stack.bus(caller));
+const call = async <T>(
+  caller: Caller,
+  use: (bus: Awaited<ReturnType<StartedStack['bus']>>) => Promise<T>,
+): Promise<T> => use(await stack.bus(caller));
 
 beforeAll(async () => {
   stack = await StartedStack.start();
   forger = await TestIssuer.create();
-  const opened = await call('api', (bus) => busClient(bus, 'identity', IdentityService).openSession({ secret: stack.rest.token, audience: 'scheduler' }));
+  const opened = await call('api', (bus) =>
+    busClient(bus, 'identity', IdentityService).openSession({ secret: stack.rest.token, audience: 'scheduler' }),
+  );
   session = opened.token;
 }, 60_000);
 
@@ -52,19 +57,91 @@ interface Attack {
   readonly wants: 'session' | 'intent' | 'dispatch';
 }
 
-const withProof = (token: string | undefined, key: ProofKey) => ({ token, prove: async (target: { method: string; uri: string }) => key.prove(target, token ?? '', Date.now()) });
+const withProof = (token: string | undefined, key: ProofKey) => ({
+  token,
+  prove: async (target: { method: string; uri: string }) => key.prove(target, token ?? '', Date.now()),
+});
 
 const attacks: readonly Attack[] = [
-  { service: 'identity ExchangeIntent', wants: 'intent', send: (token) => call('runtime', (bus) => busClient(bus, 'identity', IdentityService).exchangeIntent({ evidence: {}, proofJwk: '{}' }, { token })) },
-  { service: 'identity RenewDispatch', wants: 'dispatch', send: (token, key) => call('runtime', (bus) => busClient(bus, 'identity', IdentityService).renewDispatch({ evidence: {} }, withProof(token, key))) },
-  { service: 'identity AuthorizeLaunch', wants: 'session', send: (token) => call('scheduler', (bus) => busClient(bus, 'identity', IdentityService).authorizeLaunch({ unit: {} }, { token })) },
-  { service: 'runtime CreateWorkload', wants: 'intent', send: (token) => call('scheduler', (bus) => busClient(bus, 'runtime', RuntimeService).createWorkload({ unit: {} }, { token })) },
-  { service: 'workspace PrepareMount', wants: 'dispatch', send: (token, key) => call('runtime', (bus) => busClient(bus, 'workspace', WorkspaceService).prepareMount({ mount: { workspace: 'company', mode: MountMode.RW } }, withProof(token, key))) },
-  { service: 'workspace UndoCommit', wants: 'session', send: (token) => call('api', (bus) => busClient(bus, 'workspace', WorkspaceService).undoCommit({ workspace: 'company' }, { token })) },
-  { service: 'egress Resolve', wants: 'dispatch', send: (token, key) => call('runtime', (bus) => busClient(bus, 'egress', EgressService).resolve({ name: 'model.sallyport.internal', type: 'A' }, withProof(token, key))) },
-  { service: 'audit Query', wants: 'session', send: (token) => call('api', (bus) => busClient(bus, 'audit', AuditService).query({}, { token })) },
-  { service: 'scheduler AppendOutput', wants: 'dispatch', send: (token, key) => call('runtime', (bus) => busClient(bus, 'scheduler', ScheduleService).appendOutput({ events: [] }, withProof(token, key))) },
-  { service: 'scheduler CreateRun', wants: 'session', send: (token) => call('api', (bus) => busClient(bus, 'scheduler', ScheduleService).createRun({ runner: 'exec', argv: ['true'] }, { token })) },
+  {
+    service: 'identity ExchangeIntent',
+    wants: 'intent',
+    send: (token) =>
+      call('runtime', (bus) =>
+        busClient(bus, 'identity', IdentityService).exchangeIntent({ evidence: {}, proofJwk: '{}' }, { token }),
+      ),
+  },
+  {
+    service: 'identity RenewDispatch',
+    wants: 'dispatch',
+    send: (token, key) =>
+      call('runtime', (bus) =>
+        busClient(bus, 'identity', IdentityService).renewDispatch({ evidence: {} }, withProof(token, key)),
+      ),
+  },
+  {
+    service: 'identity AuthorizeLaunch',
+    wants: 'session',
+    send: (token) =>
+      call('scheduler', (bus) => busClient(bus, 'identity', IdentityService).authorizeLaunch({ unit: {} }, { token })),
+  },
+  {
+    service: 'runtime CreateWorkload',
+    wants: 'intent',
+    send: (token) =>
+      call('scheduler', (bus) => busClient(bus, 'runtime', RuntimeService).createWorkload({ unit: {} }, { token })),
+  },
+  {
+    service: 'workspace PrepareMount',
+    wants: 'dispatch',
+    send: (token, key) =>
+      call('runtime', (bus) =>
+        busClient(bus, 'workspace', WorkspaceService).prepareMount(
+          { mount: { workspace: 'company', mode: MountMode.RW } },
+          withProof(token, key),
+        ),
+      ),
+  },
+  {
+    service: 'workspace UndoCommit',
+    wants: 'session',
+    send: (token) =>
+      call('api', (bus) =>
+        busClient(bus, 'workspace', WorkspaceService).undoCommit({ workspace: 'company' }, { token }),
+      ),
+  },
+  {
+    service: 'egress Resolve',
+    wants: 'dispatch',
+    send: (token, key) =>
+      call('runtime', (bus) =>
+        busClient(bus, 'egress', EgressService).resolve(
+          { name: 'model.sallyport.internal', type: 'A' },
+          withProof(token, key),
+        ),
+      ),
+  },
+  {
+    service: 'audit Query',
+    wants: 'session',
+    send: (token) => call('api', (bus) => busClient(bus, 'audit', AuditService).query({}, { token })),
+  },
+  {
+    service: 'scheduler AppendOutput',
+    wants: 'dispatch',
+    send: (token, key) =>
+      call('runtime', (bus) =>
+        busClient(bus, 'scheduler', ScheduleService).appendOutput({ events: [] }, withProof(token, key)),
+      ),
+  },
+  {
+    service: 'scheduler CreateRun',
+    wants: 'session',
+    send: (token) =>
+      call('api', (bus) =>
+        busClient(bus, 'scheduler', ScheduleService).createRun({ runner: 'exec', argv: ['true'] }, { token }),
+      ),
+  },
 ];
 
 const refusal = { code: 'unauthenticated', reason: expect.stringMatching(/^(?:token|proof)\./) };
@@ -78,7 +155,8 @@ describe.each(attacks.map((attack) => [attack.service, attack] as const))('%s', 
 
   test('refuses no token, an unsigned one and text', async () => {
     const key = await ProofKey.generate();
-    for (const token of [undefined, unsigned(), 'not.a.token', 'x'.repeat(10_000)]) await expect(send(token, key)).rejects.toMatchObject(refusal);
+    for (const token of [undefined, unsigned(), 'not.a.token', 'x'.repeat(10_000)])
+      await expect(send(token, key)).rejects.toMatchObject(refusal);
   });
 
   test('refuses a true token with one character changed', async () => {
@@ -94,9 +172,15 @@ describe.each(attacks.map((attack) => [attack.service, attack] as const))('%s', 
 
 describe('a true session for one service', () => {
   test.each([
-    ['workspace', () => call('api', (bus) => busClient(bus, 'workspace', WorkspaceService).listWorkspaces({}, { token: session }))],
+    [
+      'workspace',
+      () => call('api', (bus) => busClient(bus, 'workspace', WorkspaceService).listWorkspaces({}, { token: session })),
+    ],
     ['audit', () => call('api', (bus) => busClient(bus, 'audit', AuditService).query({}, { token: session }))],
-    ['identity', () => call('api', (bus) => busClient(bus, 'identity', IdentityService).listApiKeys({}, { token: session }))],
+    [
+      'identity',
+      () => call('api', (bus) => busClient(bus, 'identity', IdentityService).listApiKeys({}, { token: session })),
+    ],
   ])('is refused by %s', async (_, send) => {
     await expect(send()).rejects.toMatchObject({ code: 'unauthenticated', reason: 'token.aud' });
   });
@@ -105,7 +189,12 @@ describe('a true session for one service', () => {
 describe('the egress socket', () => {
   const connect = (headers: Readonly<Record<string, string>>): Promise<number> =>
     new Promise((resolve, reject) => {
-      const asked = request({ socketPath: join(stack.data, 'run', 'egress.sock'), method: 'CONNECT', path: 'model.sallyport.internal:80', headers });
+      const asked = request({
+        socketPath: join(stack.data, 'run', 'egress.sock'),
+        method: 'CONNECT',
+        path: 'model.sallyport.internal:80',
+        headers,
+      });
       asked.once('connect', (response, socket) => {
         socket.destroy();
         resolve(response.statusCode ?? 0);
@@ -129,13 +218,27 @@ describe('the egress socket', () => {
 });
 
 describe('the API', () => {
-  const paths = ['/v1/runs', '/v1/workspaces', '/v1/roles', '/v1/audit/events', '/v1/keys', '/v1/audit/export', '/git/acme/demo/info/refs?service=git-upload-pack'];
+  const paths = [
+    '/v1/runs',
+    '/v1/workspaces',
+    '/v1/roles',
+    '/v1/audit/events',
+    '/v1/keys',
+    '/v1/audit/export',
+    '/git/acme/demo/info/refs?service=git-upload-pack',
+  ];
 
   test.each(paths)('%s answers 401 with a challenge to a stranger', async (path) => {
     for (const token of ['', `sally_${randomUUID().replaceAll('-', '').padEnd(43, 'x')}`, session]) {
-      const response = await fetch(new URL(path, stack.rest.url), { headers: token === '' ? {} : { authorization: `Bearer ${token}` } });
+      const response = await fetch(new URL(path, stack.rest.url), {
+        headers: token === '' ? {} : { authorization: `Bearer ${token}` },
+      });
       await response.body?.cancel();
-      expect({ path, status: response.status, challenge: response.headers.has('www-authenticate') }).toEqual({ path, status: 401, challenge: true });
+      expect({ path, status: response.status, challenge: response.headers.has('www-authenticate') }).toEqual({
+        path,
+        status: 401,
+        challenge: true,
+      });
     }
   });
 });

@@ -1,8 +1,8 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
 import { freePort } from './started-stack.ts';
 
@@ -19,22 +19,28 @@ async function npmStart(): Promise<{ readonly code: number | null; readonly outp
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   const chunks: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   return { code, output: chunks.join('') };
 }
 
 describe('npm start', () => {
-  test.each(['first', 'second'])('shows the demo to its end on the %s start of a folder', async () => {
-    const { code, output } = await npmStart();
-    expect({ code, output }).toMatchObject({ code: 0 });
-    for (const stage of ['accepted', 'sandbox', 'attested', 'mounted', 'started', 'captured', 'ended']) expect(output).toContain(stage);
-    expect(output).toMatch(/read-only file system/i);
-    expect(output).toContain('host_not_allowed');
-    expect(output).toMatch(/checkpoint of \d+ events verified offline/);
-    expect(output).toMatch(/^API {4}http:\/\/127\.0\.0\.1:\d+$/m);
-    expect(output).toMatch(/^Token {2}/m);
-    expect(output).toMatch(/^Next {3}npx sally /m);
-    expect(output).not.toMatch(/sally_[A-Za-z0-9_-]{43}/);
-  }, 120_000);
+  test.each(['first', 'second'])(
+    'shows the demo to its end on the %s start of a folder',
+    async () => {
+      const { code, output } = await npmStart();
+      expect({ code, output }).toMatchObject({ code: 0 });
+      for (const stage of ['accepted', 'sandbox', 'attested', 'mounted', 'started', 'captured', 'ended'])
+        expect(output).toContain(stage);
+      expect(output).toMatch(/read-only file system/i);
+      expect(output).toContain('host_not_allowed');
+      expect(output).toMatch(/checkpoint of \d+ events verified offline/);
+      expect(output).toMatch(/^API {4}http:\/\/127\.0\.0\.1:\d+$/m);
+      expect(output).toMatch(/^Token {2}/m);
+      expect(output).toMatch(/^Next {3}npx sally /m);
+      expect(output).not.toMatch(/sally_[A-Za-z0-9_-]{43}/);
+    },
+    120_000,
+  );
 });

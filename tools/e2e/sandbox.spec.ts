@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { StartedStack } from './started-stack.ts';
 
 /** Counts every contact, on every address of this machine: what leaves the sandbox by any way but egress shows up here. */
@@ -34,7 +34,10 @@ async function canary(): Promise<Canary> {
   };
 }
 
-const hostAddress = Object.values(networkInterfaces()).flat().find((each) => each?.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1';
+const hostAddress =
+  Object.values(networkInterfaces())
+    .flat()
+    .find((each) => each?.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1';
 
 /** A probe inside the sandbox: prints one line of JSON. */
 const probe = (port: number): string => `
@@ -70,7 +73,11 @@ beforeAll(async () => {
   stack = await StartedStack.start();
   const { provider } = await stack.rest.get<{ provider: unknown }>('/v1/roles/editor');
   await stack.rest.put('/v1/roles/prober', { name: 'prober', runner: 'exec', provider, profile: 'default' });
-  const run = await stack.create({ role: 'prober', argv: ['/opt/sallyport/node', '--input-type=module', '-e', probe(trap.port)], task: 'probe' });
+  const run = await stack.create({
+    role: 'prober',
+    argv: ['/opt/sallyport/node', '--input-type=module', '-e', probe(trap.port)],
+    task: 'probe',
+  });
   runId = run.id;
   const ended = await stack.ended(run.id);
   const text = await stack.written(run.id);
@@ -93,9 +100,12 @@ describe('from inside the sandbox', () => {
     expect(trap.contacts()).toBe(0);
   });
 
-  test.each(['169.254.169.254', 'fd00:ec2::254', '169.254.170.2', '100.100.100.200', '10.0.0.1', '1.1.1.1'])('plain HTTP to %s is answered 403', (host) => {
-    expect(seen[`http ${host}`]).toMatch(/^HTTP\/1\.1 403 /);
-  });
+  test.each(['169.254.169.254', 'fd00:ec2::254', '169.254.170.2', '100.100.100.200', '10.0.0.1', '1.1.1.1'])(
+    'plain HTTP to %s is answered 403',
+    (host) => {
+      expect(seen[`http ${host}`]).toMatch(/^HTTP\/1\.1 403 /);
+    },
+  );
 
   test('a name it may not reach is a clean 403 with a closed reason and a decision', () => {
     expect(seen['name']).toMatch(/^403 /);
@@ -130,16 +140,21 @@ describe('from inside the sandbox', () => {
   test('nothing of the host is there: no engine sockets, no homes, no processes, no secrets in the environment', () => {
     expect(seen).toMatchObject({ sockets: '0', home: '0' });
     expect(Number(seen['pids'])).toBeLessThan(12);
-    for (const name of seen['env'] as readonly string[]) expect(name).not.toMatch(/TOKEN|KEY|SECRET|SEED|PASSWORD|DATABASE|NATS/);
+    for (const name of seen['env'] as readonly string[])
+      expect(name).not.toMatch(/TOKEN|KEY|SECRET|SEED|PASSWORD|DATABASE|NATS/);
   });
 
   test('each denial is one audit event with the decision that the agent saw', async () => {
     const decision = /"decision":"(dec_[0-9a-z]{26})"/.exec(String(seen['name']))?.[1];
-    const { items } = await stack.rest.get<{ items: readonly { kind: string; decision: string; reason: string }[] }>(`/v1/audit/events?run=${runId}&limit=1000`);
+    const { items } = await stack.rest.get<{ items: readonly { kind: string; decision: string; reason: string }[] }>(
+      `/v1/audit/events?run=${runId}&limit=1000`,
+    );
     const denials = items.filter((event) => event.decision === decision);
     expect(denials).toHaveLength(1);
     expect(denials[0]).toMatchObject({ kind: 'egress.deny', reason: 'host_not_allowed' });
-    const told = (await stack.events(runId)).filter((event) => event.type === 'egress.decided' && event.data['decision'] === decision);
+    const told = (await stack.events(runId)).filter(
+      (event) => event.type === 'egress.decided' && event.data['decision'] === decision,
+    );
     expect(told).toHaveLength(1);
   });
 });

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
 import { command, type Said, sally } from './sally.ts';
 import { freePort, StartedStack } from './started-stack.ts';
@@ -18,7 +18,8 @@ afterEach(() => {
   for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
 });
 
-const start = (...args: readonly string[]): Promise<Said> => command(process.env['SALLY_TEST_NODE'] ?? process.execPath, [join(repository, 'tools/start/main.ts'), ...args]);
+const start = (...args: readonly string[]): Promise<Said> =>
+  command(process.env['SALLY_TEST_NODE'] ?? process.execPath, [join(repository, 'tools/start/main.ts'), ...args]);
 
 /** Every process whose command line names a folder. */
 const processesNaming = (path: string): readonly string[] =>
@@ -60,7 +61,8 @@ describe('npm start', () => {
     const first = await StartedStack.start({ data });
     const run = await first.exec(['sh', '-c', 'echo durable'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
     await first.ended(run.id);
-    const sizeOf = async (stack: StartedStack): Promise<number> => (await stack.rest.get<{ checkpoint: { size: number } }>('/v1/audit/checkpoint')).checkpoint.size;
+    const sizeOf = async (stack: StartedStack): Promise<number> =>
+      (await stack.rest.get<{ checkpoint: { size: number } }>('/v1/audit/checkpoint')).checkpoint.size;
     const before = await sizeOf(first);
     expect(before).toBeGreaterThan(10);
     await first.stop(false);
@@ -104,14 +106,18 @@ describe('npm start', () => {
         writeFileSync(join(data, 'secrets', 'nats-api.seed'), '');
       },
     ],
-  ])('names a damaged folder: %s', async (_, damage) => {
-    const data = folder();
-    damage(data);
-    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
-    expect(said.code).toBe(1);
-    expect(said.stderr).toContain(data);
-    expect(said.stderr).toMatch(/--data|mv /);
-  }, 60_000);
+  ])(
+    'names a damaged folder: %s',
+    async (_, damage) => {
+      const data = folder();
+      damage(data);
+      const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+      expect(said.code).toBe(1);
+      expect(said.stderr).toContain(data);
+      expect(said.stderr).toMatch(/--data|mv /);
+    },
+    60_000,
+  );
 
   test('refuses an unknown flag with the usage', async () => {
     const said = await start('--nonsense');
@@ -123,7 +129,9 @@ describe('npm start', () => {
     const parent = folder();
     chmodSync(parent, 0o700);
     const stack = await StartedStack.start({ data: join(parent, 'data') });
-    const run = await stack.exec(['sh', '-c', 'echo inside > note; cat note'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
+    const run = await stack.exec(['sh', '-c', 'echo inside > note; cat note'], {
+      mounts: [{ workspace: 'demo', mode: 'rw' }],
+    });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', exit_code: 0 });
     await stack.stop(false);
   }, 90_000);

@@ -24,7 +24,12 @@ export interface RunView {
   readonly exit_code?: number;
   readonly reply: string;
   readonly dispatch: string;
-  readonly commits: readonly { readonly workspace: string; readonly commit: string; readonly files: number; readonly refused?: Readonly<Record<string, string>> }[];
+  readonly commits: readonly {
+    readonly workspace: string;
+    readonly commit: string;
+    readonly files: number;
+    readonly refused?: Readonly<Record<string, string>>;
+  }[];
 }
 
 export interface EventView {
@@ -32,6 +37,12 @@ export interface EventView {
   readonly seq?: number;
   readonly data: Readonly<Record<string, unknown>>;
 }
+
+/** A text field of an event; empty when it has none. */
+export const textOf = (event: EventView, field: string): string => {
+  const value = event.data[field];
+  return typeof value === 'string' ? value : '';
+};
 
 const terminal: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'skipped']);
 const startMs = 60_000;
@@ -64,7 +75,13 @@ export class StartedStack {
   #pids: Readonly<Record<string, number>>;
   readonly #open: Bus[] = [];
 
-  private constructor(data: string, port: number, child: ChildProcess, output: string[], pids: Readonly<Record<string, number>>) {
+  private constructor(
+    data: string,
+    port: number,
+    child: ChildProcess,
+    output: string[],
+    pids: Readonly<Record<string, number>>,
+  ) {
     this.data = data;
     this.port = port;
     this.#child = child;
@@ -77,7 +94,9 @@ export class StartedStack {
   }
 
   /** Starts without the demo and waits until it is ready. */
-  static async start(options: { readonly data?: string; readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {}): Promise<StartedStack> {
+  static async start(
+    options: { readonly data?: string; readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<StartedStack> {
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'sally-e2e-'));
     const port = options.port ?? (await freePort());
     const argv = [join(repository, 'tools/start/main.ts'), '--no-demo', '--data', data, '--port', String(port)];
@@ -87,7 +106,8 @@ export class StartedStack {
       env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     });
     const output: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
     const pids = await new Promise<Readonly<Record<string, number>>>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the stack did not become ready:\n${output.join('')}`)), startMs);
       child.once('exit', (code) => reject(new Error(`the stack ended with ${code}:\n${output.join('')}`)));
@@ -143,19 +163,23 @@ export class StartedStack {
     for (;;) {
       const run = await this.rest.get<RunView>(`/v1/runs/${id}?wait=10s`);
       if (terminal.has(run.state)) return run;
-      if (Date.now() > deadline) throw new Error(`run ${id} is still ${run.state} (${run.reason}) after ${withinMs} ms`);
+      if (Date.now() > deadline)
+        throw new Error(`run ${id} is still ${run.state} (${run.reason}) after ${withinMs} ms`);
     }
   }
 
   /** Every event of a run's output so far. */
   async events(id: string): Promise<readonly EventView[]> {
     const all: EventView[] = [];
-    let path: string | undefined = `/v1/runs/${id}/events?limit=200`;
+    let path: string | undefined = `/v1/runs/${id}/events?limit=200&deltas=1`;
     while (path !== undefined) {
       const page: { items: readonly EventView[]; next_cursor?: string | null } = await this.rest.get(path);
       all.push(...page.items);
       // A run that goes on always has a next page; an empty one means that this is all there is so far.
-      path = page.next_cursor && page.items.length > 0 ? `/v1/runs/${id}/events?limit=200&cursor=${encodeURIComponent(page.next_cursor)}` : undefined;
+      path =
+        page.next_cursor && page.items.length > 0
+          ? `/v1/runs/${id}/events?limit=200&deltas=1&cursor=${encodeURIComponent(page.next_cursor)}`
+          : undefined;
     }
     return all;
   }
@@ -163,7 +187,9 @@ export class StartedStack {
   /** What a run's processes wrote, both streams in order. */
   async written(id: string): Promise<string> {
     const events = await this.events(id);
-    return events.flatMap((event) => (event.type === 'output' ? [Buffer.from(String(event.data['data'] ?? ''), 'base64').toString()] : [])).join('');
+    return events
+      .flatMap((event) => (event.type === 'output' ? [Buffer.from(textOf(event, 'data'), 'base64').toString()] : []))
+      .join('');
   }
 
   /** Ends it as Ctrl-C does; answers the exit code and how long it took. */

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
 import { git, sally } from './sally.ts';
 import { type RunView, StartedStack } from './started-stack.ts';
@@ -19,7 +19,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const treeOf = async (commit: string, from: string): Promise<string> => (await git(from, 'rev-parse', `${commit}^{tree}`)).stdout.trim();
+const treeOf = async (commit: string, from: string): Promise<string> =>
+  (await git(from, 'rev-parse', `${commit}^{tree}`)).stdout.trim();
 
 describe('a person and an agent work on a repository', () => {
   let run: RunView;
@@ -33,19 +34,41 @@ describe('a person and an agent work on a repository', () => {
     const said = await sally(stack, 'workspace', 'import', 'sallyport', source, '-o', 'json');
     expect(said).toMatchObject({ code: 0 });
     expect(JSON.parse(said.stdout)).toMatchObject({ name: 'sallyport', state: 'idle' });
-    expect(await git(folder, 'clone', '--quiet', `${cloneUrl()}/git/acme/sallyport`, before)).toMatchObject({ code: 0 });
+    expect(await git(folder, 'clone', '--quiet', `${cloneUrl()}/git/acme/sallyport`, before)).toMatchObject({
+      code: 0,
+    });
     expect(await treeOf('HEAD', before)).toBe(await treeOf('HEAD', source));
   }, 60_000);
 
   test('lets the native agent change files in it', async () => {
     const script = [
-      { text: 'I change a file.', shell: 'printf "one more line\\n" >> README.md && mkdir -p notes && printf "made by an agent\\n" > notes/agent.md' },
+      {
+        text: 'I change a file.',
+        shell:
+          'printf "one more line\\n" >> README.md && mkdir -p notes && printf "made by an agent\\n" > notes/agent.md',
+      },
       { text: 'Done.' },
     ];
-    const said = await sally(stack, 'run', 'create', 'editor', '--mount', 'sallyport:rw', '--task', `Edit. <script>${JSON.stringify(script)}</script>`, '--wait', '-o', 'json');
+    const said = await sally(
+      stack,
+      'run',
+      'create',
+      'editor',
+      '--mount',
+      'sallyport:rw',
+      '--task',
+      `Edit. <script>${JSON.stringify(script)}</script>`,
+      '--wait',
+      '-o',
+      'json',
+    );
     expect({ ...said, stdout: undefined }).toMatchObject({ code: 0 });
     run = JSON.parse(said.stdout) as RunView;
-    expect(run).toMatchObject({ state: 'completed', verdict: 'succeeded', commits: [{ workspace: 'sallyport', files: 2 }] });
+    expect(run).toMatchObject({
+      state: 'completed',
+      verdict: 'succeeded',
+      commits: [{ workspace: 'sallyport', files: 2 }],
+    });
   }, 60_000);
 
   test('clones the result: one platform commit with author, committer and trailers', async () => {
@@ -76,8 +99,15 @@ describe('a person and an agent work on a repository', () => {
 
   test('both dialects drive the same loop', async () => {
     const script = [{ text: 'Hello', shell: 'echo dialect > dialect.txt' }, { text: 'Done.' }];
-    const created = await stack.create({ role: 'editor-openai', task: `<script>${JSON.stringify(script)}</script>`, mounts: [{ workspace: 'demo', mode: 'rw' }] });
-    expect(await stack.ended(created.id)).toMatchObject({ state: 'completed', commits: [{ workspace: 'demo', files: 1 }] });
+    const created = await stack.create({
+      role: 'editor-openai',
+      task: `<script>${JSON.stringify(script)}</script>`,
+      mounts: [{ workspace: 'demo', mode: 'rw' }],
+    });
+    expect(await stack.ended(created.id)).toMatchObject({
+      state: 'completed',
+      commits: [{ workspace: 'demo', files: 1 }],
+    });
   }, 60_000);
 
   test('the audit export verifies offline, and one flipped byte anywhere is named', async () => {

@@ -22,7 +22,12 @@ const name = 'sallyport';
 const restartMs = 100;
 
 /** Starts the server, brings every schema up to date, and starts it again when it dies unasked. */
-export async function keepDatabase(layout: Layout, secrets: Secrets, services: readonly Caller[], onRestart: (why: string) => void): Promise<Database> {
+export async function keepDatabase(
+  layout: Layout,
+  secrets: Secrets,
+  services: readonly Caller[],
+  onRestart: (why: string) => void,
+): Promise<Database> {
   await endLeftover(join(layout.postgres, 'postmaster.pid'), 'postgres', 'SIGINT');
   const start = (): Promise<EmbeddedPostgres> =>
     EmbeddedPostgres.start({
@@ -58,7 +63,8 @@ async function prepare(server: EmbeddedPostgres, secrets: Secrets, services: rea
   const adminUrl = server.url(name);
   const withSchema = services.filter((service) => existsSync(migrations(service)));
   await ensureRoles(adminUrl, withSchema, secrets);
-  for (const service of withSchema) await migrate({ adminUrl, schema: service, role: role(service), directory: migrations(service) });
+  for (const service of withSchema)
+    await migrate({ adminUrl, schema: service, role: role(service), directory: migrations(service) });
 }
 
 const role = (service: Caller): string => `sally_${service}`;
@@ -78,7 +84,9 @@ async function ensureRoles(adminUrl: string, services: readonly Caller[], secret
     for (const service of services) {
       const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role(service)]);
       const password = client.escapeLiteral(secrets.databasePassword(role(service)));
-      await client.query(`${rowCount === 0 ? 'CREATE' : 'ALTER'} ROLE ${role(service)} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD ${password}`);
+      await client.query(
+        `${rowCount === 0 ? 'CREATE' : 'ALTER'} ROLE ${role(service)} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD ${password}`,
+      );
       await client.query(`GRANT CONNECT ON DATABASE ${name} TO ${role(service)}`);
     }
   });

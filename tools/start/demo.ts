@@ -29,7 +29,9 @@ export async function runDemo(rest: Rest, out: (line: string) => void): Promise<
     for (const line of timeline.push(event)) out(line);
   });
   const proof = await verifyAudit(rest);
-  out(`${''.padStart(11)}${proof.ok ? paint('green', '✓') : paint('red', '✗')} ${paint('bold', 'audit'.padEnd(10))} ${proof.text}`);
+  out(
+    `${''.padStart(11)}${proof.ok ? paint('green', '✓') : paint('red', '✗')} ${paint('bold', 'audit'.padEnd(10))} ${proof.text}`,
+  );
   const missing = missingOf(seen, proof.ok);
   for (const what of missing) out(paint('red', `           ✗ the demo did not show: ${what}`));
   return missing.length === 0;
@@ -67,8 +69,15 @@ async function verifyAudit(rest: Rest): Promise<{ readonly ok: boolean; readonly
     const report = verifyBundle(file);
     const took = Math.round(performance.now() - started);
     const [first] = report.findings;
-    if (report.verdict === 'ok') return { ok: true, text: `checkpoint of ${report.size} events verified offline, root ${report.root?.slice(0, 16)}…  ${took}ms` };
-    return { ok: false, text: `the log does not verify: ${report.verdict}${first === undefined ? '' : ` (${first.what})`}` };
+    if (report.verdict === 'ok')
+      return {
+        ok: true,
+        text: `checkpoint of ${report.size} events verified offline, root ${report.root?.slice(0, 16)}…  ${took}ms`,
+      };
+    return {
+      ok: false,
+      text: `the log does not verify: ${report.verdict}${first === undefined ? '' : ` (${first.what})`}`,
+    };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -80,9 +89,23 @@ function missingOf({ state, events }: Seen, audited: boolean): readonly string[]
   const readOnly = /read-only file system/i;
   const promises: readonly (readonly [string, boolean])[] = [
     ['the run completing', state === 'completed'],
-    ['the write into company refused by the substrate', has((event) => event.type === 'tool.completed' && readOnly.test(String(event.data['text'])))],
-    ['the foreign host refused with a reason', has((event) => event.type === 'egress.decided' && event.data['allowed'] === false && event.data['reason'] === 'host_not_allowed')],
-    ['the report committed', has((event) => event.type === 'committed' && event.data['workspace'] === 'demo' && event.data['commit'] !== '')],
+    [
+      'the write into company refused by the substrate',
+      has((event) => event.type === 'tool.completed' && readOnly.test(String(event.data['text']))),
+    ],
+    [
+      'the foreign host refused with a reason',
+      has(
+        (event) =>
+          event.type === 'egress.decided' &&
+          event.data['allowed'] === false &&
+          event.data['reason'] === 'host_not_allowed',
+      ),
+    ],
+    [
+      'the report committed',
+      has((event) => event.type === 'committed' && event.data['workspace'] === 'demo' && event.data['commit'] !== ''),
+    ],
     ['the audit checkpoint verified', audited],
   ];
   return promises.flatMap(([what, shown]) => (shown ? [] : [what]));

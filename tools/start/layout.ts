@@ -1,7 +1,20 @@
 /** Where everything of one installation lives, and that it can live there. */
 
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, linkSync, copyFileSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 
@@ -35,7 +48,10 @@ export function prepareLayout(data: string): Layout {
   checkSpace(data);
   const key = createHash('sha256').update(data).digest('hex').slice(0, 12);
   const run = join(data, 'run').length <= maxRunLength ? join(data, 'run') : `/tmp/sallyport-${key}`;
-  const runtime = process.getuid?.() === 0 && !enterable(data) ? outside(`/var/lib/sallyport-${key}`, join(data, 'runtime')) : join(data, 'runtime');
+  const runtime =
+    process.getuid?.() === 0 && !enterable(data)
+      ? outside(`/var/lib/sallyport-${key}`, join(data, 'runtime'))
+      : join(data, 'runtime');
   const layout: Layout = {
     data,
     postgres: join(data, 'postgres'),
@@ -50,7 +66,8 @@ export function prepareLayout(data: string): Layout {
     cliConfig: join(data, 'cli.json'),
     lock: join(data, 'lock'),
   };
-  for (const directory of [layout.nats, layout.bucket, layout.secrets, layout.logs, layout.workspace]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.nats, layout.bucket, layout.secrets, layout.logs, layout.workspace])
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const directory of [layout.run, layout.runtime]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   return layout;
 }
@@ -60,7 +77,13 @@ function makeData(data: string): void {
     mkdirSync(data, { recursive: true, mode: 0o755 });
     accessSync(data, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new Fault('failed_precondition', 'start.data_unusable', `${data} cannot be written; choose another folder with --data DIR, or give this one to the user who starts`, { data }, { cause: error });
+    throw new Fault(
+      'failed_precondition',
+      'start.data_unusable',
+      `${data} cannot be written; choose another folder with --data DIR, or give this one to the user who starts`,
+      { data },
+      { cause: error },
+    );
   }
 }
 
@@ -73,7 +96,13 @@ function checkFormat(data: string): void {
   }
   const found = readJson(file);
   if (found === undefined) throw corrupt(data, 'format.json is not readable');
-  if (found.format !== format) throw new Fault('failed_precondition', 'start.data_format', `${data} was written by another version (format ${String(found.format)}, this one reads ${format}); use --data with another folder, or the version that wrote it`, { data });
+  if (found.format !== format)
+    throw new Fault(
+      'failed_precondition',
+      'start.data_format',
+      `${data} was written by another version (format ${String(found.format)}, this one reads ${format}); use --data with another folder, or the version that wrote it`,
+      { data },
+    );
 }
 
 function readJson(file: string): { readonly format?: unknown } | undefined {
@@ -85,13 +114,23 @@ function readJson(file: string): { readonly format?: unknown } | undefined {
 }
 
 export const corrupt = (data: string, what: string): Fault =>
-  new Fault('failed_precondition', 'start.data_corrupt', `the state in ${data} is damaged: ${what}. Move the folder aside (mv ${data} ${data}.broken) and start again, or restore a backup of it`, { data });
+  new Fault(
+    'failed_precondition',
+    'start.data_corrupt',
+    `the state in ${data} is damaged: ${what}. Move the folder aside (mv ${data} ${data}.broken) and start again, or restore a backup of it`,
+    { data },
+  );
 
 function checkSpace(data: string): void {
   const { bavail, bsize } = statfsSync(data);
   const free = Number(bavail) * Number(bsize);
   if (free >= minFreeBytes) return;
-  throw new Fault('resource_exhausted', 'start.disk_full', `${data} is on a disk with ${Math.floor(free / 1024 / 1024)} MiB free; at least ${minFreeBytes / 1024 / 1024} MiB are needed. Free some space, or use --data on another disk`, { data });
+  throw new Fault(
+    'resource_exhausted',
+    'start.disk_full',
+    `${data} is on a disk with ${Math.floor(free / 1024 / 1024)} MiB free; at least ${minFreeBytes / 1024 / 1024} MiB are needed. Free some space, or use --data on another disk`,
+    { data },
+  );
 }
 
 /** Whether any user may enter a directory and all above it. */

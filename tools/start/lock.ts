@@ -14,7 +14,12 @@ interface Holder {
 export function takeLock(file: string, url: string): () => void {
   const holder = readHolder(file);
   if (holder !== undefined && startTime(holder.pid) === holder.started) {
-    throw new Fault('already_exists', 'start.running', `Sallyport already runs on this data folder (process ${holder.pid}, ${holder.url}). Use it, or end it first with: kill ${holder.pid}`, { url: holder.url });
+    throw new Fault(
+      'already_exists',
+      'start.running',
+      `Sallyport already runs on this data folder (process ${holder.pid}, ${holder.url}). Use it, or end it first with: kill ${holder.pid}`,
+      { url: holder.url },
+    );
   }
   const own: Holder = { pid: process.pid, started: startTime(process.pid) ?? '', url };
   writeFileSync(file, JSON.stringify(own), { mode: 0o600 });

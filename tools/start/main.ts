@@ -7,7 +7,7 @@ import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
 import { parseOptions, repository, type StartOptions, usage } from './options.ts';
 import { seed } from './seed.ts';
-import { startStack, type Stack } from './stack.ts';
+import { type Stack, startStack } from './stack.ts';
 
 const out = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -56,7 +56,12 @@ async function run(options: StartOptions): Promise<number> {
   }
 }
 
-async function serve(stack: Stack, options: StartOptions, interrupted: Promise<'interrupted'>, started: number): Promise<number> {
+async function serve(
+  stack: Stack,
+  options: StartOptions,
+  interrupted: Promise<'interrupted'>,
+  started: number,
+): Promise<number> {
   const rest = await seed(stack);
   note(`ready in ${seconds(performance.now() - started)}`);
   let result = 0;
@@ -95,6 +100,8 @@ try {
   process.exit(await main());
 } catch (error) {
   const fault = Fault.from(error);
-  note(`\nSallyport could not start: ${fault.code === 'internal' && error instanceof Error ? (error.stack ?? error.message) : fault.message}`);
+  note(
+    `\nSallyport could not start: ${fault.code === 'internal' && error instanceof Error ? (error.stack ?? error.message) : fault.message}`,
+  );
   process.exit(exitCodes[fault.reason] ?? 1);
 }

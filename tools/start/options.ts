@@ -1,8 +1,8 @@
 /** What a person may say on the command line of `npm start`. */
 
-import { parseArgs } from 'node:util';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { Fault } from '@sallyport/core/fault';
 
 /** Root of the clone. */
@@ -34,7 +34,8 @@ export function parseOptions(argv: readonly string[]): StartOptions | 'help' {
   const { values } = read(argv);
   if (values.help === true) return 'help';
   const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw usageFault(`--port takes a number from 1 to 65535, not ${JSON.stringify(values.port)}`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw usageFault(`--port takes a number from 1 to 65535, not ${JSON.stringify(values.port)}`);
   return {
     data: resolve(values.data ?? join(repository, '.sally')),
     port,

@@ -43,7 +43,9 @@ export class SupervisedProcess {
   /** Starts it; resolves when it says it is ready. */
   async start(): Promise<void> {
     const child = this.#spawn();
-    const ended = new Promise<string>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`)));
+    const ended = new Promise<string>((resolve) =>
+      child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`)),
+    );
     const ready = new Promise<'ready'>((resolve) => child.once('message', () => resolve('ready')));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
@@ -53,7 +55,12 @@ export class SupervisedProcess {
     clearTimeout(timer);
     if (first !== 'ready') {
       child.kill('SIGKILL');
-      throw new Fault('unavailable', 'start.service', `${this.spec.name} did not start (${first}): ${lastError(this.spec.log)}\nIts whole log is ${this.spec.log}`, { service: this.spec.name });
+      throw new Fault(
+        'unavailable',
+        'start.service',
+        `${this.spec.name} did not start (${first}): ${lastError(this.spec.log)}\nIts whole log is ${this.spec.log}`,
+        { service: this.spec.name },
+      );
     }
     void ended.then((why) => this.#again(why));
   }
@@ -75,7 +82,11 @@ export class SupervisedProcess {
     const log = openSync(this.spec.log, 'a', 0o600);
     const out = this.spec.verbose ? 'inherit' : log;
     // A group of its own: Ctrl-C reaches the launcher alone, which ends the others in order.
-    const child = spawn(this.#node, [...this.spec.argv], { env: this.spec.env, stdio: ['ignore', out, this.spec.verbose ? 'inherit' : log, 'ipc'], detached: true });
+    const child = spawn(this.#node, [...this.spec.argv], {
+      env: this.spec.env,
+      stdio: ['ignore', out, this.spec.verbose ? 'inherit' : log, 'ipc'],
+      detached: true,
+    });
     closeSync(log);
     this.#child = child;
     return child;

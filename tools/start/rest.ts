@@ -40,7 +40,11 @@ export class Rest {
   raw(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
     return fetch(new URL(path, this.url), {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }
@@ -49,6 +53,10 @@ export class Rest {
     const response = await this.raw(method, path, body);
     const answer = (await response.json()) as T & Problem;
     if (response.ok) return answer;
-    throw new Fault('internal', answer.code ?? 'start.rest', `${method} ${path} answered ${response.status}: ${answer.detail ?? ''}`);
+    throw new Fault(
+      'internal',
+      answer.code ?? 'start.rest',
+      `${method} ${path} answered ${response.status}: ${answer.detail ?? ''}`,
+    );
   }
 }

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Caller, callers } from '@sallyport/core/access';
 import { newSeeds, type Seeds } from '@sallyport/bus/nats-server';
+import { type Caller, callers } from '@sallyport/core/access';
 import { corrupt } from './layout.ts';
 
 export interface Secrets {
@@ -25,7 +25,9 @@ export function openSecrets(directory: string, data: string): Secrets {
     return value;
   };
   const fresh = newSeeds();
-  const seeds = Object.fromEntries(callers.map((caller) => [caller, ensure(`nats-${caller}.seed`, () => fresh[caller])])) as Seeds;
+  const seeds = Object.fromEntries(
+    callers.map((caller) => [caller, ensure(`nats-${caller}.seed`, () => fresh[caller])]),
+  ) as Seeds;
   return {
     seeds,
     seedFile: (caller) => join(directory, `nats-${caller}.seed`),

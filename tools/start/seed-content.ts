@@ -3,7 +3,8 @@
 /** Read-only material of the made-up company that the demo reports on. */
 export const companyFiles: Readonly<Record<string, string>> = {
   'README.md': '# Company\n\nShared material. Agents read it; nobody writes it from a sandbox.\n',
-  'data/sales.csv': 'quarter,region,revenue\nQ1,north,120400\nQ1,south,98100\nQ2,north,131900\nQ2,south,104700\nQ3,north,127300\nQ3,south,119800\n',
+  'data/sales.csv':
+    'quarter,region,revenue\nQ1,north,120400\nQ1,south,98100\nQ2,north,131900\nQ2,south,104700\nQ3,north,127300\nQ3,south,119800\n',
 };
 
 export const demoFiles: Readonly<Record<string, string>> = {
@@ -33,7 +34,14 @@ export function seededRoles(modelUrl: string): readonly SeededRole[] {
         { workspace: 'company', mode: 'ro' },
       ],
     },
-    { name: 'editor', runner: 'native', provider: provider('scripted-edit'), tools, profile: 'default', persona: 'You edit the files you are told to.' },
+    {
+      name: 'editor',
+      runner: 'native',
+      provider: provider('scripted-edit'),
+      tools,
+      profile: 'default',
+      persona: 'You edit the files you are told to.',
+    },
     {
       name: 'editor-openai',
       runner: 'native',

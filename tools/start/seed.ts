@@ -1,11 +1,11 @@
 /** What a new installation starts with: org, environment, a person, an API key, two workspaces, three roles. Made once. */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { Bus } from '@sallyport/bus/connection';
 import { busClient } from '@sallyport/bus/client';
+import { Bus } from '@sallyport/bus/connection';
 import { IdentityService, PrincipalKind } from '@sallyport/contracts/identity/v1/identity';
-import { companyFiles, demoFiles, seededRoles } from './seed-content.ts';
 import { Rest } from './rest.ts';
+import { companyFiles, demoFiles, seededRoles } from './seed-content.ts';
 import type { Stack } from './stack.ts';
 
 export const org = 'acme';
@@ -18,7 +18,9 @@ export async function seed(stack: Stack): Promise<Rest> {
   await ensureWorkspace(rest, 'company', companyFiles);
   await ensureWorkspace(rest, 'demo', demoFiles);
   for (const role of seededRoles(stack.modelUrl)) await rest.put(`/v1/roles/${role.name}`, role);
-  writeFileSync(stack.layout.cliConfig, JSON.stringify({ url: stack.url, tokenFile: stack.layout.token }), { mode: 0o600 });
+  writeFileSync(stack.layout.cliConfig, JSON.stringify({ url: stack.url, tokenFile: stack.layout.token }), {
+    mode: 0o600,
+  });
   return rest;
 }
 
@@ -27,8 +29,19 @@ async function makeKey(stack: Stack): Promise<string> {
   try {
     const identity = busClient(bus, 'identity', IdentityService);
     await identity.ensureOrg({ org, environments: [environment] });
-    const { principal } = await identity.ensurePrincipal({ org, kind: PrincipalKind.USER, name: 'Local Admin', email: 'admin@localhost' });
-    const { secret } = await identity.createApiKey({ org, environment, principal: principal?.id ?? '', name: 'first key', scopes: ['*'] });
+    const { principal } = await identity.ensurePrincipal({
+      org,
+      kind: PrincipalKind.USER,
+      name: 'Local Admin',
+      email: 'admin@localhost',
+    });
+    const { secret } = await identity.createApiKey({
+      org,
+      environment,
+      principal: principal?.id ?? '',
+      name: 'first key',
+      scopes: ['*'],
+    });
     writeFileSync(stack.layout.token, secret, { mode: 0o600 });
     return secret;
   } finally {

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NatsServer } from '@sallyport/bus/nats-server';
 import type { Seeds } from '@sallyport/bus/nats-server';
+import { NatsServer } from '@sallyport/bus/nats-server';
 
 /** A server that the launcher starts again when it dies unasked. */
 export interface KeptServer {

@@ -8,7 +8,15 @@ import type { ProcessSpec } from './process.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Every service, in the order in which a person reads them. They start together: each waits for what it needs. */
-export const services = ['identity', 'audit', 'workspace', 'egress', 'scheduler', 'runtime', 'api'] as const satisfies readonly Caller[];
+export const services = [
+  'identity',
+  'audit',
+  'workspace',
+  'egress',
+  'scheduler',
+  'runtime',
+  'api',
+] as const satisfies readonly Caller[];
 
 export type ServiceName = (typeof services)[number];
 
@@ -37,7 +45,11 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_AGENT_BUNDLE: visibleFile(join(repository, 'dist', 'agent', 'agent.mjs'), layout.runtime, 'agent.mjs'),
     SALLY_NODE: visibleFile(process.execPath, layout.runtime, 'node'),
   }),
-  api: ({ options }) => ({ SALLY_API_HOST: options.host, SALLY_API_PORT: String(options.port), SALLY_API_DOCS: join(repository, 'docs') }),
+  api: ({ options }) => ({
+    SALLY_API_HOST: options.host,
+    SALLY_API_PORT: String(options.port),
+    SALLY_API_DOCS: join(repository, 'docs'),
+  }),
 };
 
 const egressSocket = (layout: Layout): string => join(layout.run, 'egress.sock');
@@ -51,7 +63,9 @@ const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'OTEL_EXPORTER_OTLP_E
 /** How one service is started. */
 export function processSpec(name: ServiceName, around: Surroundings): ProcessSpec {
   const { layout, secrets } = around;
-  const kept = inherited.flatMap((variable) => (process.env[variable] === undefined ? [] : [[variable, process.env[variable]] as const]));
+  const kept = inherited.flatMap((variable) =>
+    process.env[variable] === undefined ? [] : [[variable, process.env[variable]] as const],
+  );
   return {
     name,
     argv: ['--enable-source-maps', join(repository, 'dist', 'services', `${name}.mjs`)],

@@ -2,15 +2,16 @@
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
-import { repository, type StartOptions } from './options.ts';
-import { prepareLayout, type Layout } from './layout.ts';
-import { takeLock } from './lock.ts';
-import { openSecrets, type Secrets } from './secrets.ts';
 import { type Database, keepDatabase } from './database.ts';
-import { keepNats, type KeptServer } from './servers.ts';
-import { processSpec, services } from './services.ts';
+import { type Layout, prepareLayout } from './layout.ts';
+import { takeLock } from './lock.ts';
+import { repository, type StartOptions } from './options.ts';
 import { SupervisedProcess } from './process.ts';
+import { openSecrets, type Secrets } from './secrets.ts';
+import { type KeptServer, keepNats } from './servers.ts';
+import { processSpec, services } from './services.ts';
 
 export interface Stack {
   readonly layout: Layout;
@@ -49,20 +50,33 @@ export async function startStack(options: StartOptions, listener: StackListener)
     await assertPortFree(options);
     const secrets = openSecrets(layout.secrets, layout.data);
     const [database, nats] = await Promise.all([
-      step('postgres', () => keepDatabase(layout, secrets, services, (why) => listener.restarted('postgres', why))).then((kept) => {
+      step('postgres', () =>
+        keepDatabase(layout, secrets, services, (why) => listener.restarted('postgres', why)),
+      ).then((kept) => {
         undo.push(() => kept.stop());
         return kept;
       }),
-      step('nats', () => keepNats(layout.nats, secrets.seeds, (why) => listener.restarted('nats', why))).then((kept) => {
-        undo.push(() => kept.stop());
-        return kept;
-      }),
+      step('nats', () => keepNats(layout.nats, secrets.seeds, (why) => listener.restarted('nats', why))).then(
+        (kept) => {
+          undo.push(() => kept.stop());
+          return kept;
+        },
+      ),
     ]);
     const model = modelProcess(layout, options);
-    const around = { layout, secrets, options, natsUrl: nats.url, databaseUrl: database.url };
-    const children = [...services.map((name) => new SupervisedProcess(processSpec(name, around), process.execPath)), model.process];
+    const around = {
+      layout,
+      secrets,
+      options,
+      natsUrl: nats.url,
+      databaseUrl: (service: Caller) => database.url(service),
+    };
+    const children = [
+      ...services.map((name) => new SupervisedProcess(processSpec(name, around), process.execPath)),
+      model.process,
+    ];
     undo.push(() => Promise.all(children.map((child) => child.stop(graceMs))).then(() => undefined));
-    for (const child of children) child.onRestart(listener.restarted);
+    for (const child of children) child.onRestart((name, why) => listener.restarted(name, why));
     await step('services', () => Promise.all(children.map((child) => child.start())));
     return {
       layout,
@@ -80,10 +94,25 @@ export async function startStack(options: StartOptions, listener: StackListener)
 }
 
 /** The scripted model is a stranger to the stack: a plain process that answers on the port next to the API. */
-function modelProcess(layout: Layout, options: StartOptions): { readonly url: string; readonly process: SupervisedProcess } {
+function modelProcess(
+  layout: Layout,
+  options: StartOptions,
+): { readonly url: string; readonly process: SupervisedProcess } {
   const port = modelPort(options);
-  const argv = [join(repository, 'tools', 'scripted-model', 'src', 'main.ts'), '--host', '127.0.0.1', '--port', String(port)];
-  const spec = { name: 'scripted-model', argv, env: { PATH: process.env['PATH'] ?? '' }, log: join(layout.logs, 'scripted-model.log'), verbose: options.verbose };
+  const argv = [
+    join(repository, 'tools', 'scripted-model', 'src', 'main.ts'),
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+  ];
+  const spec = {
+    name: 'scripted-model',
+    argv,
+    env: { PATH: process.env['PATH'] ?? '' },
+    log: join(layout.logs, 'scripted-model.log'),
+    verbose: options.verbose,
+  };
   return { url: `http://127.0.0.1:${port}`, process: new SupervisedProcess(spec, process.execPath) };
 }
 
@@ -104,13 +133,31 @@ async function assertPortFree(options: StartOptions): Promise<void> {
 
 function portFault(host: string, port: number, error: NodeJS.ErrnoException): Fault {
   if (error.code === 'EADDRINUSE') {
-    return new Fault('already_exists', 'start.port_taken', `another program listens on ${host}:${port}; end it, or choose other ports with --port N (the API takes N, the scripted model N+1)`, { port: String(port) });
+    return new Fault(
+      'already_exists',
+      'start.port_taken',
+      `another program listens on ${host}:${port}; end it, or choose other ports with --port N (the API takes N, the scripted model N+1)`,
+      { port: String(port) },
+    );
   }
-  return new Fault('failed_precondition', 'start.port_refused', `cannot listen on ${host}:${port} (${error.code ?? error.message}); choose another address with --host or port with --port`, { port: String(port) });
+  return new Fault(
+    'failed_precondition',
+    'start.port_refused',
+    `cannot listen on ${host}:${port} (${error.code ?? error.message}); choose another address with --host or port with --port`,
+    { port: String(port) },
+  );
 }
 
-function pidsOf(children: readonly SupervisedProcess[], database: Database, nats: KeptServer): Readonly<Record<string, number>> {
-  const all = [...children.map((child) => [child.spec.name, child.pid] as const), ['postgres', database.pid()] as const, ['nats', nats.pid()] as const];
+function pidsOf(
+  children: readonly SupervisedProcess[],
+  database: Database,
+  nats: KeptServer,
+): Readonly<Record<string, number>> {
+  const all = [
+    ...children.map((child) => [child.spec.name, child.pid] as const),
+    ['postgres', database.pid()] as const,
+    ['nats', nats.pid()] as const,
+  ];
   return Object.fromEntries(all.flatMap(([name, pid]) => (pid === undefined ? [] : [[name, pid]])));
 }
 

@@ -61,12 +61,29 @@ async function send(
   options: { timeout: number; headers: ReturnType<typeof headers> },
   target: Caller,
 ): Promise<Msg> {
+  if (!bus.connected) throw disconnected(target);
+  let stop = (): void => undefined;
+  const lost = new Promise<never>((_, reject) => {
+    stop = bus.onLost(() => reject(disconnected(target)));
+  });
   try {
-    return await bus.nats.request(subject, body, options);
+    return await Promise.race([bus.nats.request(subject, body, options), lost]);
   } catch (error) {
-    throw transportFault(error, target);
+    throw error instanceof Fault ? error : transportFault(error, target);
+  } finally {
+    stop();
   }
 }
+
+const disconnected = (target: Caller): Fault =>
+  new Fault(
+    'unavailable',
+    'bus.disconnected',
+    `NATS is not there, so ${target} cannot be asked; it is tried again by itself, call again in a moment`,
+    {
+      service: target,
+    },
+  );
 
 function transportFault(error: unknown, target: Caller): Fault {
   const cause = error instanceof RequestError && error.cause !== undefined ? error.cause : error;

@@ -18,9 +18,34 @@ export class Bus {
   readonly caller: Caller;
   readonly nats: NatsConnection;
 
+  readonly #waiting = new Set<() => void>();
+  #connected = true;
+
   private constructor(caller: Caller, nats: NatsConnection) {
     this.caller = caller;
     this.nats = nats;
+    void this.#watch();
+  }
+
+  /** Whether the server is there; calls made while it is not fail at once. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Calls back once if the connection is lost; answers how to take the listener off. An answer that was under way will not come. */
+  onLost(listener: () => void): () => void {
+    this.#waiting.add(listener);
+    return () => this.#waiting.delete(listener);
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.nats.status()) {
+      if (type === 'reconnect') this.#connected = true;
+      if (type !== 'disconnect') continue;
+      this.#connected = false;
+      for (const listener of this.#waiting) listener();
+      this.#waiting.clear();
+    }
   }
 
   static async connect(options: BusOptions): Promise<Bus> {

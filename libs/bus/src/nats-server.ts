@@ -89,8 +89,8 @@ export class NatsServer {
     return this.#exited;
   }
 
-  async stop(): Promise<void> {
-    this.child.kill('SIGTERM');
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.child.kill(signal);
     await this.#exited;
   }
 }

@@ -119,6 +119,26 @@ describe('a call', () => {
   });
 });
 
+describe('a server that dies', () => {
+  test('fails the calls under way at once, and those made meanwhile', async () => {
+    const own = await testBus();
+    const asking = await own.connect('api');
+    const serving = await own.connect('egress');
+    serving.nats.subscribe('rpc.egress.v1.*.*', { callback: () => undefined });
+    await serving.nats.flush();
+    const waiting = busClient(asking, 'egress', EgressService).getDecision({ id: 'd' }, { timeoutMs: 60_000 });
+    await asking.nats.flush();
+    await Promise.all([
+      own.stopServer(),
+      expect(waiting).rejects.toMatchObject({ code: 'unavailable', reason: 'bus.disconnected' }),
+    ]);
+    await expect(busClient(asking, 'egress', EgressService).getDecision({ id: 'd' })).rejects.toMatchObject({
+      reason: 'bus.disconnected',
+    });
+    await own.close();
+  });
+});
+
 describe('a row that asks for a dispatch token', () => {
   test('admits the token with a proof of its key for this method', async () => {
     const { token, key } = await issuer.dispatch();

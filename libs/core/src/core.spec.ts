@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
 import { callers } from './access.ts';
 import { auditKinds } from './audit-kinds.ts';
 import { sessionOf } from './call.ts';
@@ -14,7 +14,12 @@ describe('Fault', () => {
     const fault = new Fault('not_found', 'x.y', 'text', { id: '1' });
     expect(Fault.from(fault)).toBe(fault);
     const bug = new TypeError('secret path');
-    expect(Fault.from(bug)).toMatchObject({ code: 'internal', reason: 'core.internal', cause: bug, message: expect.not.stringContaining('secret') });
+    expect(Fault.from(bug)).toMatchObject({
+      code: 'internal',
+      reason: 'core.internal',
+      cause: bug,
+      message: expect.not.stringContaining('secret'),
+    });
   });
 
   test.each([
@@ -42,7 +47,9 @@ describe('defineMachine', () => {
   });
 
   test('draws itself', () => {
-    expect(door.toMermaid()).toBe('stateDiagram-v2\n  open --> closed: shut\n  closed --> open: lift\n  closed --> locked: lock\n  locked --> [*]');
+    expect(door.toMermaid()).toBe(
+      'stateDiagram-v2\n  open --> closed: shut\n  closed --> open: lift\n  closed --> locked: lock\n  locked --> [*]',
+    );
   });
 });
 
@@ -56,14 +63,27 @@ describe('ids', () => {
   });
 
   test('carry the version and variant of RFC 9562', () => {
-    expect(uuid7(Date.UTC(2026, 0, 1))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(uuid7(Date.UTC(2026, 0, 1))).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
   });
 
   test('have a prefix each', () => {
     expect(new Set(Object.values(idPrefixes)).size).toBe(Object.keys(idPrefixes).length);
   });
 
-  test.each([['a', true], ['a-b', true], ['', false], ['-a', false], ['a-', false], ['A', false], ['a.b', false], ['a/b', false], ['*', false], ['a'.repeat(64), false]])('slug %j: %s', (text, ok) => {
+  test.each([
+    ['a', true],
+    ['a-b', true],
+    ['', false],
+    ['-a', false],
+    ['a-', false],
+    ['A', false],
+    ['a.b', false],
+    ['a/b', false],
+    ['*', false],
+    ['a'.repeat(64), false],
+  ])('slug %j: %s', (text, ok) => {
     expect(isSlug(text)).toBe(ok);
   });
 });
@@ -77,7 +97,9 @@ describe('canonical JSON', () => {
 
 describe('sessionOf', () => {
   test('refuses a handler whose row does not demand the claims', () => {
-    expect(() => sessionOf({ claims: undefined } as Call)).toThrow(expect.objectContaining({ reason: 'core.access_row' }));
+    expect(() => sessionOf({ claims: undefined } as Call)).toThrow(
+      expect.objectContaining({ reason: 'core.access_row' }),
+    );
   });
 });
 
@@ -90,7 +112,9 @@ describe('audit kinds', () => {
 describe('core', () => {
   test('imports no framework', () => {
     for (const file of ['fault', 'machine', 'access', 'claims', 'gate', 'ids', 'clock', 'canonical']) {
-      expect(readFileSync(new URL(`${file}.ts`, import.meta.url), 'utf8')).not.toMatch(/from '@(?:nestjs|nats-io)|from 'pg'/);
+      expect(readFileSync(new URL(`${file}.ts`, import.meta.url), 'utf8')).not.toMatch(
+        /from '@(?:nestjs|nats-io)|from 'pg'/,
+      );
     }
   });
 });

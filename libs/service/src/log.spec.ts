@@ -8,7 +8,11 @@ describe('redact', () => {
   test.each([
     ['a token inside text', `got ${token} from`, 'got [redacted] from'],
     ['an API key inside text', `key=${key}`, 'key=[redacted]'],
-    ['a field named for a secret', { Authorization: 'x', nested: { password: 'y', user: 'z' } }, { Authorization: '[redacted]', nested: { password: '[redacted]', user: 'z' } }],
+    [
+      'a field named for a secret',
+      { Authorization: 'x', nested: { password: 'y', user: 'z' } },
+      { Authorization: '[redacted]', nested: { password: '[redacted]', user: 'z' } },
+    ],
     ['bytes', new Uint8Array(3), '[3 bytes]'],
     ['a big integer', 12n, '12'],
   ])('strikes out %s', (_, value, expected) => {

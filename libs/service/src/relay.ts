@@ -1,9 +1,9 @@
 /** Carries outbox rows out: audit rows to the audit service, event rows to their JetStream stream. */
 
 import type { Bus } from '@sallyport/bus/connection';
-import { Fault } from '@sallyport/core/fault';
 import { ensureStream, publishStored } from '@sallyport/bus/events';
 import { type StreamName, streams } from '@sallyport/bus/permissions';
+import { Fault } from '@sallyport/core/fault';
 import {
   auditSubject,
   forgetPublished,
@@ -119,7 +119,10 @@ export class OutboxRelay {
     } catch (error) {
       if (Fault.from(error).retryable || Fault.from(error).code === 'internal') throw error;
       if (rows.length === 1) {
-        this.#log.error({ event: rows[0]?.id, error }, 'the audit service refuses this event for good; it is set aside');
+        this.#log.error(
+          { event: rows[0]?.id, error },
+          'the audit service refuses this event for good; it is set aside',
+        );
         return;
       }
       for (const row of rows) await this.#sendAudit([row]);

@@ -175,7 +175,7 @@ async function trustOf<S extends z.ZodType>(
 }
 
 function assertConnected(bus: Bus): void {
-  if (bus.nats.isClosed()) throw new Error('closed');
+  if (!bus.connected || bus.nats.isClosed()) throw new Error('disconnected');
 }
 
 interface Running {

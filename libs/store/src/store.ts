@@ -104,7 +104,8 @@ const transient = /^(?:08|53|57|40)/;
 function asFault(error: unknown): unknown {
   const state = sqlState(error);
   const code = (error as { code?: unknown }).code;
-  const cut = error instanceof Error && /^Connection terminated|^Client has encountered a connection error/.test(error.message);
+  const cut =
+    error instanceof Error && /^Connection terminated|^Client has encountered a connection error/.test(error.message);
   const unreachable = cut || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT' || code === 'EPIPE';
   if (unreachable || (state !== undefined && transient.test(state))) {
     return new Fault(

@@ -14,6 +14,8 @@ export interface TestBus {
   connect(caller: Caller): Promise<Bus>;
   /** A file that holds the seed of a user, as a service is given it. */
   seedFile(caller: Caller): string;
+  /** Kills the server as a crash would. */
+  stopServer(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,8 +38,9 @@ export async function testBus(): Promise<TestBus> {
       writeFileSync(path, seeds[caller], { mode: 0o600 });
       return path;
     },
+    stopServer: () => server.stop('SIGKILL'),
     close: async () => {
-      await Promise.all(open.map((bus) => bus.close()));
+      await Promise.all(open.map((bus) => (bus.connected ? bus.close() : bus.nats.close())));
       await server.stop();
       rmSync(directory, { recursive: true, force: true });
     },
