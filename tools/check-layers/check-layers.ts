@@ -9,15 +9,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What each package may import of this repository. `service` stands for every Nest app. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
-  core: ['contracts'],
+  core: [],
   trust: ['core'],
   bus: ['contracts', 'core'],
   store: ['core'],
   service: ['contracts', 'core', 'trust', 'bus', 'store'],
   testkit: ['contracts', 'core', 'trust', 'bus', 'store', 'service'],
   'audit-verify': ['contracts'],
-  agent: ['contracts', 'core'],
-  cli: ['contracts', 'core', 'audit-verify'],
+  agent: ['contracts'],
+  cli: ['audit-verify'],
   service_app: ['contracts', 'core', 'trust', 'bus', 'store', 'service', 'audit-verify'],
 };
 
