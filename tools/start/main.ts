@@ -5,7 +5,9 @@ import { relative } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
+import { heldLimits } from './limits.ts';
 import { parseOptions, repository, type StartOptions, usage } from './options.ts';
+import type { Rest } from './rest.ts';
 import { seed } from './seed.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -41,6 +43,8 @@ function assertNamespaces(): void {
 async function run(options: StartOptions): Promise<number> {
   const started = performance.now();
   assertNamespaces();
+  const { profile, notes } = await heldLimits();
+  for (const line of notes) note(line);
   if (await buildAll()) note(`bundles built in ${seconds(performance.now() - started)}`);
   const interrupted = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
@@ -50,7 +54,9 @@ async function run(options: StartOptions): Promise<number> {
     restarted: (name, why) => note(`${name} ended (${why}); starting it again`),
   });
   try {
-    return await serve(stack, options, interrupted, started);
+    const rest = await seed(stack, profile);
+    note(`ready in ${seconds(performance.now() - started)}`);
+    return await serve(stack, rest, options, interrupted);
   } finally {
     await stack.stop();
   }
@@ -58,12 +64,10 @@ async function run(options: StartOptions): Promise<number> {
 
 async function serve(
   stack: Stack,
+  rest: Rest,
   options: StartOptions,
   interrupted: Promise<'interrupted'>,
-  started: number,
 ): Promise<number> {
-  const rest = await seed(stack);
-  note(`ready in ${seconds(performance.now() - started)}`);
   let result = 0;
   if (options.demo) {
     const demo = await Promise.race([runDemo(rest, out), interrupted]);
