@@ -70,6 +70,8 @@ export class StartedStack {
   readonly data: string;
   readonly port: number;
   readonly rest: Rest;
+  /** Profile that this machine can hold: `best-effort` where nobody may write a cgroup. */
+  readonly profile: string;
   readonly #child: ChildProcess;
   readonly #output: string[];
   #pids: Readonly<Record<string, number>>;
@@ -81,13 +83,16 @@ export class StartedStack {
     child: ChildProcess,
     output: string[],
     pids: Readonly<Record<string, number>>,
+    rest: Rest,
+    profile: string,
   ) {
     this.data = data;
     this.port = port;
     this.#child = child;
     this.#output = output;
     this.#pids = pids;
-    this.rest = new Rest(`http://127.0.0.1:${port}`, readFileSync(join(data, 'token'), 'utf8').trim());
+    this.rest = rest;
+    this.profile = profile;
     child.on('message', (message: Ready) => {
       if (message.pids !== undefined) this.#pids = message.pids;
     });
@@ -117,7 +122,9 @@ export class StartedStack {
         resolve(message.pids ?? {});
       });
     });
-    return new StartedStack(data, port, child, output, pids);
+    const rest = new Rest(`http://127.0.0.1:${port}`, readFileSync(join(data, 'token'), 'utf8').trim());
+    const { profile } = await rest.get<{ readonly profile: string }>('/v1/roles/editor');
+    return new StartedStack(data, port, child, output, pids, rest, profile);
   }
 
   /** Everything the launcher printed. */
@@ -152,9 +159,14 @@ export class StartedStack {
     return this.rest.post<RunView>('/v1/runs', body);
   }
 
-  /** A command in a sandbox. */
+  /** Whether the kernel limits a whole agent here. */
+  get limited(): boolean {
+    return this.profile === 'default';
+  }
+
+  /** A command in a sandbox, under the profile that holds here. */
   exec(argv: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<RunView> {
-    return this.create({ runner: 'exec', argv, task: argv.join(' '), ...more });
+    return this.create({ runner: 'exec', argv, task: argv.join(' '), profile: this.profile, ...more });
   }
 
   /** Waits for the end of a run. */
