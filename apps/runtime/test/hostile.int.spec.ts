@@ -85,7 +85,7 @@ describe('a hostile agent', () => {
     });
     expect(end).toMatchObject({
       event: { workload: { stopReason: world.limited ? StopReason.OOM : StopReason.FAILED } },
-      result: { verdict: Verdict.FAILED },
+      result: { verdict: world.limited ? Verdict.FAILED : Verdict.RUNNER_ERROR },
     });
   });
 
