@@ -1,11 +1,11 @@
 /** `npm start`: the whole product on one machine, with the demo dispatch in front of the person. */
 
-import { spawnSync } from 'node:child_process';
 import { relative } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
 import { heldLimits } from './limits.ts';
+import { assertNamespaces } from './namespaces.ts';
 import { parseOptions, repository, type StartOptions, usage } from './options.ts';
 import type { Rest } from './rest.ts';
 import { seed } from './seed.ts';
@@ -28,23 +28,9 @@ const exitCodes: Readonly<Record<string, number>> = {
   'store.postgres_missing': 3,
 };
 
-/** A sandbox without a user namespace is no sandbox: said before anything starts. */
-function assertNamespaces(): void {
-  const probe = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true'], { encoding: 'utf8' });
-  if (probe.status === 0) return;
-  const why = (probe.stderr || probe.error?.message || `exit ${probe.status}`).trim();
-  throw new Fault(
-    'failed_precondition',
-    'start.isolation',
-    `bubblewrap cannot make a sandbox on this machine: ${why}\nUser namespaces are probably off. As root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000 (on Ubuntu 24.04 also kernel.apparmor_restrict_unprivileged_userns=0)`,
-  );
-}
-
 async function run(options: StartOptions): Promise<number> {
   const started = performance.now();
   assertNamespaces();
-  const { profile, notes } = await heldLimits();
-  for (const line of notes) note(line);
   if (await buildAll()) note(`bundles built in ${seconds(performance.now() - started)}`);
   const interrupted = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
@@ -54,8 +40,10 @@ async function run(options: StartOptions): Promise<number> {
     restarted: (name, why) => note(`${name} ended (${why}); starting it again`),
   });
   try {
+    const { profile, notes } = await heldLimits();
     const rest = await seed(stack, profile);
     note(`ready in ${seconds(performance.now() - started)}`);
+    for (const line of notes) note(line);
     return await serve(stack, rest, options, interrupted);
   } finally {
     await stack.stop();
