@@ -98,14 +98,22 @@ export class StartedStack {
     });
   }
 
-  /** Starts without the demo and waits until it is ready. */
+  /** Starts without the demo and waits until it is ready; `as` makes of its command line that of somebody else. */
   static async start(
-    options: { readonly data?: string; readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly data?: string;
+      readonly port?: number;
+      readonly env?: Readonly<Record<string, string>>;
+      readonly as?: (command: readonly string[]) => readonly string[];
+    } = {},
   ): Promise<StartedStack> {
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'sally-e2e-'));
     const port = options.port ?? (await freePort());
-    const argv = [join(repository, 'tools/start/main.ts'), '--no-demo', '--data', data, '--port', String(port)];
-    const child = spawn(process.env['SALLY_TEST_NODE'] ?? process.execPath, argv, {
+    const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
+    const flags = ['--no-demo', '--data', data, '--port', String(port)];
+    const command = [node, join(repository, 'tools/start/main.ts'), ...flags];
+    const [program = node, ...argv] = options.as?.(command) ?? command;
+    const child = spawn(program, argv, {
       cwd: repository,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '', ...options.env },
