@@ -3,9 +3,12 @@
 import { lchown, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { cleanGit } from './clean-git.ts';
+import { cleanGit } from '@sallyport/store/clean-git';
 import { parseIndex, restampIndex } from './git-index.ts';
 import { mountCheckout } from './mount-faults.ts';
+
+/** Milliseconds git may take for the largest tree. */
+const timeoutMs = 300_000;
 
 export interface Checkout {
   readonly gitDir: string;
@@ -38,6 +41,7 @@ export async function checkOut(checkout: Checkout): Promise<void> {
       tree,
     ],
     env: { GIT_INDEX_FILE: index },
+    timeoutMs,
   });
   if (done.code !== 0) throw mountCheckout('check the commit out', done.stderr);
   if (checkout.uid !== undefined && checkout.uid !== process.getuid?.()) await handOver(checkout, checkout.uid);

@@ -1,26 +1,16 @@
 /**
- * Names that some git, on some file system, would take for its own: they are never stored, whatever the case or disguise.
- *
- * The rules are git's (`is_hfs_dotgit`, `is_ntfs_dotgit` in path.c and utf8.c): HFS+ ignores some code points, NTFS ignores trailing
- * dots and spaces, has short names and alternate streams, and takes a backslash for a separator. Names are latin1 strings, a
- * character per byte.
+ * Names of a captured tree that are never stored, whatever the case or disguise. A name is a latin1 string, a character per byte.
  */
 
-/** Code points that HFS+ drops when it compares names. */
-const hfsIgnorable = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
+import { disguises, isGitDirName as isGitDir } from '@sallyport/store/git-name';
 
-function disguises(name: string): readonly string[] {
-  const text = Buffer.from(name, 'latin1').toString('utf8').toLowerCase();
-  const parts = text.split('\\');
-  return [text.replace(hfsIgnorable, ''), ...parts.map((part) => part.replace(/:.*$/s, '').replace(/[ .]+$/, ''))];
-}
+const decoded = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
 
 /** Most names: every disguise of `.git` spells it, or needs a code point outside ASCII. */
 const isPlain = (name: string): boolean => /^[\x20-\x7e]*$/.test(name) && !/git/i.test(name);
 
 /** Whether a path component is `.git` to anyone. */
-export const isGitDirName = (name: string): boolean =>
-  !isPlain(name) && disguises(name).some((it) => it === '.git' || it === 'git~1');
+export const isGitDirName = (name: string): boolean => !isPlain(name) && isGitDir(decoded(name));
 
 export type GitFile = 'gitmodules' | 'gitattributes';
 
@@ -32,7 +22,7 @@ const shortNames: Readonly<Record<GitFile, RegExp>> = {
 
 /** Which of git's own control files a path component is to anyone. */
 export function gitFileOf(name: string): GitFile | undefined {
-  const forms = disguises(name);
+  const forms = disguises(decoded(name));
   const kinds: readonly GitFile[] = ['gitmodules', 'gitattributes'];
   return kinds.find((kind) => forms.some((it) => it === `.${kind}` || shortNames[kind].test(it)));
 }

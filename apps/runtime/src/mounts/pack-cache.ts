@@ -5,7 +5,7 @@ import { access, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
 import type { PackRef, WorkspaceService } from '@sallyport/contracts/workspace/v1/workspace';
-import { cleanGit, inertAttributes } from './clean-git.ts';
+import { cleanGit, inertAttributes } from '@sallyport/store/clean-git';
 import { mountCheckout } from './mount-faults.ts';
 
 type Client = Pick<BusClient<typeof WorkspaceService>, 'readPack'>;
@@ -13,6 +13,8 @@ type Client = Pick<BusClient<typeof WorkspaceService>, 'readPack'>;
 /** Chunks of one pack asked for at the same time. */
 const window = 4;
 const chunkBytes = 512 * 1024;
+/** Milliseconds git may take to index the largest pack. */
+const indexMs = 300_000;
 
 export class PackCache {
   readonly #root: string;
@@ -49,7 +51,11 @@ export class PackCache {
     const incoming = join(gitDir, 'incoming', `${randomUUID()}.pack`);
     try {
       await this.#fetch(incoming, workspace, pack, call);
-      const indexed = await cleanGit({ gitDir, args: ['index-pack', '-o', `${incoming}.idx`, incoming] });
+      const indexed = await cleanGit({
+        gitDir,
+        args: ['index-pack', '-o', `${incoming}.idx`, incoming],
+        timeoutMs: indexMs,
+      });
       // index-pack prints the trailer it computed itself, so a pack under another name is found here.
       if (indexed.code !== 0 || !indexed.stdout.toString('latin1').includes(pack.id))
         throw mountCheckout('index a pack', indexed.stderr);

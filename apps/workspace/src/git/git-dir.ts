@@ -2,7 +2,7 @@
 
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { inertAttributes } from './clean-git.ts';
+import { inertAttributes } from '@sallyport/store/clean-git';
 
 /** Makes an empty bare git-dir. */
 export async function makeGitDir(gitDir: string): Promise<void> {

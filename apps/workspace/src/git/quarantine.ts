@@ -6,9 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cleanGit, type GitOutcome, type GitRun } from '@sallyport/store/clean-git';
+import { disguises } from '@sallyport/store/git-name';
 import { objectsRefused, tooLarge } from '../faults.ts';
-import { cleanGit, type GitOutcome, type GitRun } from './clean-git.ts';
-import { disguises, isStorablePath } from './entry-name.ts';
+import { isStorablePath } from './entry-name.ts';
 import { makeGitDir } from './git-dir.ts';
 import { countObjects } from './pack-file.ts';
 

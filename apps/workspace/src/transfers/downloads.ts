@@ -9,9 +9,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { newId } from '@sallyport/core/ids';
 import { CONFIG } from '@sallyport/service/start';
+import { startGit } from '@sallyport/store/clean-git';
 import type { WorkspaceConfig } from '../config.ts';
 import { downloadFailed, downloadUnknown, tooManyTransfers } from '../faults.ts';
-import { startGit } from '../git/clean-git.ts';
 import { chunkBytes } from './uploads.ts';
 
 /** Milliseconds git may take for one download, and a reader between two chunks. */

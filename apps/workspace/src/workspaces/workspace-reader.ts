@@ -1,9 +1,9 @@
 /** A workspace at hand: its row and a git-dir with every object of it. */
 
 import { Injectable } from '@nestjs/common';
+import { cleanGit, type GitOutcome, type GitRun } from '@sallyport/store/clean-git';
 import { Store } from '@sallyport/store/store';
 import { badCommit, gitFailed } from '../faults.ts';
-import { cleanGit, type GitOutcome, type GitRun } from '../git/clean-git.ts';
 import { isObjectId } from '../git/git-dir.ts';
 import { GitCache } from '../packs/git-cache.ts';
 import type { StoredPack } from '../packs/pack-vault.ts';

@@ -25,10 +25,16 @@ const environment = {
 const settings = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
+  'core.symlinks=true',
+  'core.fileMode=true',
   'core.protectHFS=true',
   'core.protectNTFS=true',
+  'core.autocrlf=false',
+  'core.trustctime=true',
+  'core.checkStat=default',
   'core.quotePath=false',
   'protocol.allow=never',
+  'submodule.recurse=false',
   'uploadpack.allowAnySHA1InWant=true',
   'uploadpack.allowFilter=true',
   'log.showSignature=false',
@@ -36,19 +42,23 @@ const settings = [
   'maintenance.auto=false',
 ].flatMap((setting) => ['-c', setting]);
 
-/** Attributes of our own git-dirs: they win over any `.gitattributes` of a tree. `!` means unspecified, which for `diff` is built in. */
+/**
+ * What `info/attributes` of our own git-dirs says: it wins over any `.gitattributes` of a tree. `!` means unspecified, which for `diff` and
+ * `merge` is built in; `-` would make every file binary.
+ */
 export const inertAttributes = '* -text -ident -filter !diff !merge -eol !working-tree-encoding !export-subst\n';
 
 export interface GitRun {
   readonly gitDir: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds; 120 000 when absent. */
+  readonly timeoutMs?: number;
   /** Standard input, whole or piece by piece. */
   readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
-  readonly timeoutMs?: number;
   /** Kilobytes of address space; for work on bytes that nobody has checked. */
   readonly memoryKb?: number;
-  /** Bytes of output to keep; git is ended when it has written more. */
+  /** Bytes of output to keep, 256 MiB when absent; git is ended when it has written more. */
   readonly outputBytes?: number;
 }
 
