@@ -4,16 +4,16 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
 import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import type { Unit } from '@sallyport/contracts/unit/v1/unit';
+import type { ServiceChild } from '@sallyport/testkit/service-child';
 import { aUnit } from '../src/workloads/workload.builder.ts';
-import { RuntimeChild } from './child.ts';
 import { World } from './world.ts';
 
 let world: World;
-let child: RuntimeChild;
+let child: ServiceChild;
 
 beforeEach(async () => {
   world = await World.around();
-  child = new RuntimeChild(world);
+  child = world.child();
   await child.start();
 });
 

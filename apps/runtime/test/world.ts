@@ -23,9 +23,11 @@ import { canonicalHash } from '@sallyport/core/canonical';
 import { systemClock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { newId, uuid7 } from '@sallyport/core/ids';
+import { fakePeer } from '@sallyport/testkit/fake-peer';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
+import { ServiceChild } from '@sallyport/testkit/service-child';
 import { EpochRing } from '@sallyport/trust/epoch-ring';
 import { KeyRing } from '@sallyport/trust/key-ring';
 import { chainIssuer } from '@sallyport/trust/token-class';
@@ -35,7 +37,6 @@ import { runtimeEnv } from '../src/config.ts';
 import { RuntimeModule } from '../src/runtime.module.ts';
 import { envelopeHash } from '../src/workloads/check-intent.ts';
 import { aUnit } from '../src/workloads/workload.builder.ts';
-import { fakePeer } from './fake-peer.ts';
 import { calculateThumbprint } from './thumbprint.ts';
 
 const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
@@ -122,6 +123,18 @@ export class World {
       SALLY_RUNTIME_GRACE_SECONDS: '1',
       ...this.#env,
     };
+  }
+
+  /** The runtime as a process of its own, to be killed. */
+  child(): ServiceChild {
+    const env = {
+      ...this.env(),
+      PATH: process.env['PATH'],
+      SALLY_NATS_URL: this.bus.url,
+      SALLY_NATS_SEED_FILE: this.bus.seedFile('runtime'),
+      SALLY_LOG_LEVEL: 'silent',
+    };
+    return new ServiceChild({ main: new URL('../src/main.ts', import.meta.url), env });
   }
 
   /** Whether the kernel limits a whole workload here. */

@@ -1,23 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { Fault } from '@sallyport/core/fault';
-import { SchedulerChild } from './child.ts';
-import { aRole, aTask, inState, surroundings, until, untilRun, type World } from './world.ts';
+import type { ServiceChild } from '@sallyport/testkit/service-child';
+import { aRole, aTask, childOf, inState, surroundings, until, untilRun, type World } from './world.ts';
 
 let w: World;
-let child: SchedulerChild;
+let child: ServiceChild;
 
 beforeAll(async () => {
   w = await surroundings();
   w.identity.publishKeys(w.issuer);
-  child = new SchedulerChild(w);
+  child = childOf(w);
   await child.start();
   await w.runtime.register();
   await w.api.applyRole({ role: aRole }, await w.as());
 }, 60_000);
 
 afterAll(async () => {
-  await child.kill();
+  await child.end();
   await w.close();
 });
 
@@ -28,7 +28,7 @@ function killAt(arm: (hit: () => Promise<void>) => void): Promise<void> {
     arm(async () => {
       if (struck) return;
       struck = true;
-      await child.kill();
+      await child.end();
       child.start().then(resolve, reject);
     });
   });
@@ -81,7 +81,7 @@ describe('a scheduler killed', () => {
     for (let kill = 0; kill < 3; kill++) {
       const seen = w.runtime.starts.length;
       await until(() => w.runtime.starts.length >= Math.min(seen + 4, runs), 20_000);
-      await child.kill();
+      await child.end();
       await child.start();
     }
     const ids = await Promise.all(creating);

@@ -8,8 +8,8 @@ import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { tokenClasses } from '@sallyport/core/access';
 import { canonicalHash, canonicalJson } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
+import { fakePeer } from '@sallyport/testkit/fake-peer';
 import type { TestIssuer } from '@sallyport/testkit/issuer';
-import { fakePeer } from './fake-peer.ts';
 
 export interface FakeIntent {
   readonly dispatch: string;

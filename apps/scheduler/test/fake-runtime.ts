@@ -17,8 +17,8 @@ import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { canonicalHash } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
+import { fakePeer } from '@sallyport/testkit/fake-peer';
 import type { FakeIntent } from './fake-identity.ts';
-import { fakePeer } from './fake-peer.ts';
 
 const notFound = (id: string): Fault => new Fault('not_found', 'runtime.workload_not_found', `no workload ${id}`);
 

@@ -2,7 +2,7 @@
 
 import type { Bus } from '@sallyport/bus/connection';
 import { WorkspaceService } from '@sallyport/contracts/workspace/v1/workspace';
-import { fakePeer } from './fake-peer.ts';
+import { fakePeer } from '@sallyport/testkit/fake-peer';
 
 export class FakeWorkspace {
   readonly released: string[] = [];

@@ -5,14 +5,15 @@ import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
 import { AuditService, type Event } from '@sallyport/contracts/audit/v1/audit';
 import { type Run, type RunState, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { Dialect, MountMode } from '@sallyport/contracts/unit/v1/unit';
+import { fakePeer } from '@sallyport/testkit/fake-peer';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
 import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
+import { ServiceChild } from '@sallyport/testkit/service-child';
 import { schedulerEnv } from '../src/config.ts';
 import { SchedulerModule } from '../src/scheduler.module.ts';
 import { FakeIdentity } from './fake-identity.ts';
-import { fakePeer } from './fake-peer.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { FakeWorkspace } from './fake-workspace.ts';
 
@@ -74,6 +75,18 @@ export async function surroundings(): Promise<Omit<World, 'close'> & { close(): 
       await database.close();
     },
   };
+}
+
+/** The scheduler as a process of its own, to be killed. */
+export function childOf({ bus, database }: Pick<World, 'bus' | 'database'>): ServiceChild {
+  const env = {
+    ...quick,
+    SALLY_NATS_URL: bus.url,
+    SALLY_NATS_SEED_FILE: bus.seedFile('scheduler'),
+    SALLY_DATABASE_URL: database.url,
+    SALLY_LOG_LEVEL: 'silent',
+  };
+  return new ServiceChild({ main: new URL('../src/main.ts', import.meta.url), env });
 }
 
 /** All of it, with the scheduler in this process. */

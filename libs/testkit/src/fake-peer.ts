@@ -1,4 +1,4 @@
-/** Answers a contract on the test bus as another service would: same subjects, same fault encoding. */
+/** Answers a contract on the test bus as another service would: same subjects, same fault encoding, no checks. */
 
 import {
   create,
