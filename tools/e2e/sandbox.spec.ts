@@ -72,7 +72,7 @@ beforeAll(async () => {
   trap = await canary();
   stack = await StartedStack.start();
   const { provider } = await stack.rest.get<{ provider: unknown }>('/v1/roles/editor');
-  await stack.rest.put('/v1/roles/prober', { name: 'prober', runner: 'exec', provider, profile: 'default' });
+  await stack.rest.put('/v1/roles/prober', { name: 'prober', runner: 'exec', provider, profile: stack.profile });
   const run = await stack.create({
     role: 'prober',
     argv: ['/opt/sallyport/node', '--input-type=module', '-e', probe(trap.port)],

@@ -70,6 +70,8 @@ export class StartedStack {
   readonly data: string;
   readonly port: number;
   readonly rest: Rest;
+  /** Profile that this machine can hold: `best-effort` where nobody may write a cgroup. */
+  readonly profile: string;
   readonly #child: ChildProcess;
   readonly #output: string[];
   #pids: Readonly<Record<string, number>>;
@@ -81,26 +83,37 @@ export class StartedStack {
     child: ChildProcess,
     output: string[],
     pids: Readonly<Record<string, number>>,
+    rest: Rest,
+    profile: string,
   ) {
     this.data = data;
     this.port = port;
     this.#child = child;
     this.#output = output;
     this.#pids = pids;
-    this.rest = new Rest(`http://127.0.0.1:${port}`, readFileSync(join(data, 'token'), 'utf8').trim());
+    this.rest = rest;
+    this.profile = profile;
     child.on('message', (message: Ready) => {
       if (message.pids !== undefined) this.#pids = message.pids;
     });
   }
 
-  /** Starts without the demo and waits until it is ready. */
+  /** Starts without the demo and waits until it is ready; `as` makes of its command line that of somebody else. */
   static async start(
-    options: { readonly data?: string; readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly data?: string;
+      readonly port?: number;
+      readonly env?: Readonly<Record<string, string>>;
+      readonly as?: (command: readonly string[]) => readonly string[];
+    } = {},
   ): Promise<StartedStack> {
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'sally-e2e-'));
     const port = options.port ?? (await freePort());
-    const argv = [join(repository, 'tools/start/main.ts'), '--no-demo', '--data', data, '--port', String(port)];
-    const child = spawn(process.env['SALLY_TEST_NODE'] ?? process.execPath, argv, {
+    const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
+    const flags = ['--no-demo', '--data', data, '--port', String(port)];
+    const command = [node, join(repository, 'tools/start/main.ts'), ...flags];
+    const [program = node, ...argv] = options.as?.(command) ?? command;
+    const child = spawn(program, argv, {
       cwd: repository,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '', ...options.env },
@@ -117,7 +130,9 @@ export class StartedStack {
         resolve(message.pids ?? {});
       });
     });
-    return new StartedStack(data, port, child, output, pids);
+    const rest = new Rest(`http://127.0.0.1:${port}`, readFileSync(join(data, 'token'), 'utf8').trim());
+    const { profile } = await rest.get<{ readonly profile: string }>('/v1/roles/editor');
+    return new StartedStack(data, port, child, output, pids, rest, profile);
   }
 
   /** Everything the launcher printed. */
@@ -152,9 +167,14 @@ export class StartedStack {
     return this.rest.post<RunView>('/v1/runs', body);
   }
 
-  /** A command in a sandbox. */
+  /** Whether the kernel limits a whole agent here. */
+  get limited(): boolean {
+    return this.profile === 'default';
+  }
+
+  /** A command in a sandbox, under the profile that holds here. */
   exec(argv: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<RunView> {
-    return this.create({ runner: 'exec', argv, task: argv.join(' '), ...more });
+    return this.create({ runner: 'exec', argv, task: argv.join(' '), profile: this.profile, ...more });
   }
 
   /** Waits for the end of a run. */

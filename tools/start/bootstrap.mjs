@@ -94,12 +94,12 @@ function ensurePrograms() {
   const missing = Object.keys(programs).filter((program) => !onPath(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]))];
-  const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   if (process.getuid() !== 0)
     stop(3, [
       `Missing on this machine: ${missing.join(', ')}.`,
       'Run this once, then start again:',
-      `  sudo ${command}`,
+      `  sudo sh -c '${command}'`,
     ]);
   process.stderr.write(`installing ${packages.join(', ')} (once) ...\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -113,8 +113,9 @@ function ensurePrograms() {
 checkMachine();
 const target = tasks[task];
 if (target === undefined) stop(2, [`No such task: ${task}. Known: ${Object.keys(tasks).join(', ')}.`]);
-ensurePackages();
+// What a person has to do by hand is asked for before anything is downloaded.
 ensurePrograms();
+ensurePackages();
 
 const node = join(root, 'node_modules', '.bin', 'node');
 const env = {

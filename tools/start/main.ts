@@ -1,11 +1,13 @@
 /** `npm start`: the whole product on one machine, with the demo dispatch in front of the person. */
 
-import { spawnSync } from 'node:child_process';
 import { relative } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
+import { heldLimits } from './limits.ts';
+import { assertNamespaces } from './namespaces.ts';
 import { parseOptions, repository, type StartOptions, usage } from './options.ts';
+import type { Rest } from './rest.ts';
 import { seed } from './seed.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -26,18 +28,6 @@ const exitCodes: Readonly<Record<string, number>> = {
   'store.postgres_missing': 3,
 };
 
-/** A sandbox without a user namespace is no sandbox: said before anything starts. */
-function assertNamespaces(): void {
-  const probe = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true'], { encoding: 'utf8' });
-  if (probe.status === 0) return;
-  const why = (probe.stderr || probe.error?.message || `exit ${probe.status}`).trim();
-  throw new Fault(
-    'failed_precondition',
-    'start.isolation',
-    `bubblewrap cannot make a sandbox on this machine: ${why}\nUser namespaces are probably off. As root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000 (on Ubuntu 24.04 also kernel.apparmor_restrict_unprivileged_userns=0)`,
-  );
-}
-
 async function run(options: StartOptions): Promise<number> {
   const started = performance.now();
   assertNamespaces();
@@ -50,7 +40,11 @@ async function run(options: StartOptions): Promise<number> {
     restarted: (name, why) => note(`${name} ended (${why}); starting it again`),
   });
   try {
-    return await serve(stack, options, interrupted, started);
+    const { profile, notes } = await heldLimits();
+    const rest = await seed(stack, profile);
+    note(`ready in ${seconds(performance.now() - started)}`);
+    for (const line of notes) note(line);
+    return await serve(stack, rest, options, interrupted);
   } finally {
     await stack.stop();
   }
@@ -58,12 +52,10 @@ async function run(options: StartOptions): Promise<number> {
 
 async function serve(
   stack: Stack,
+  rest: Rest,
   options: StartOptions,
   interrupted: Promise<'interrupted'>,
-  started: number,
 ): Promise<number> {
-  const rest = await seed(stack);
-  note(`ready in ${seconds(performance.now() - started)}`);
   let result = 0;
   if (options.demo) {
     const demo = await Promise.race([runDemo(rest, out), interrupted]);

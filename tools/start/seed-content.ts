@@ -18,8 +18,8 @@ interface SeededRole {
 
 const tools = ['bash', 'read_file', 'write_file', 'edit_file', 'list_files'];
 
-/** Roles on the scripted model, which needs no account; their provider follows the model's address. */
-export function seededRoles(modelUrl: string): readonly SeededRole[] {
+/** Roles on the scripted model, which needs no account; provider and profile follow what this machine has. */
+export function seededRoles(modelUrl: string, profile: string): readonly SeededRole[] {
   const provider = (model: string) => ({ name: 'scripted', dialect: 'anthropic_messages', base_url: modelUrl, model });
   return [
     {
@@ -27,7 +27,7 @@ export function seededRoles(modelUrl: string): readonly SeededRole[] {
       runner: 'native',
       provider: provider('scripted-demo'),
       tools,
-      profile: 'default',
+      profile,
       persona: 'You report on company data. You write only into the demo workspace.',
       mounts: [
         { workspace: 'demo', mode: 'rw' },
@@ -39,7 +39,7 @@ export function seededRoles(modelUrl: string): readonly SeededRole[] {
       runner: 'native',
       provider: provider('scripted-edit'),
       tools,
-      profile: 'default',
+      profile,
       persona: 'You edit the files you are told to.',
     },
     {
@@ -47,7 +47,7 @@ export function seededRoles(modelUrl: string): readonly SeededRole[] {
       runner: 'native',
       provider: { ...provider('scripted-edit'), dialect: 'openai_chat' },
       tools,
-      profile: 'default',
+      profile,
       persona: 'You edit the files you are told to.',
     },
   ];

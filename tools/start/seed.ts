@@ -12,12 +12,12 @@ export const org = 'acme';
 export const environment = 'main';
 
 /** Seeds what is missing and answers a client that may do everything in the environment. */
-export async function seed(stack: Stack): Promise<Rest> {
+export async function seed(stack: Stack, profile: string): Promise<Rest> {
   const token = existsSync(stack.layout.token) ? readFileSync(stack.layout.token, 'utf8').trim() : await makeKey(stack);
   const rest = new Rest(stack.url, token);
   await ensureWorkspace(rest, 'company', companyFiles);
   await ensureWorkspace(rest, 'demo', demoFiles);
-  for (const role of seededRoles(stack.modelUrl)) await rest.put(`/v1/roles/${role.name}`, role);
+  for (const role of seededRoles(stack.modelUrl, profile)) await rest.put(`/v1/roles/${role.name}`, role);
   writeFileSync(stack.layout.cliConfig, JSON.stringify({ url: stack.url, tokenFile: stack.layout.token }), {
     mode: 0o600,
   });

@@ -40,7 +40,7 @@ function run(command: string, args: readonly string[], env: Readonly<Record<stri
 }
 
 function runChecks(): Count {
-  const targets = checks.map((name) => `check:${name}`);
+  const targets = checks.map((name) => `check-${name}`);
   const nx = ['nx', 'run-many', '-p', 'sallyport', '-t', ...targets, '--outputStyle=static', '--nxBail=false'];
   if (run('npx', nx, { NX_DAEMON: 'false' })) return { passed: checks.length, failed: 0, skipped: 0 };
   // The run says which failed; here each is asked alone, from nx's cache, to count them.

@@ -137,7 +137,7 @@ describe('an API key', () => {
 
   test('opens no session for an audience nobody has', async () => {
     const api = await story.as('api');
-    for (const audience of ['', 'egress', 'runtime', 'sallyport:scheduler']) {
+    for (const audience of ['', 'runtime', 'sallyport:scheduler']) {
       await expect(api.openSession({ secret: seed.secret, audience })).rejects.toMatchObject({
         reason: 'identity.argument',
       });

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiskUse } from '../src/backends/backend.ts';
+import { Cgroups } from '../src/backends/process/cgroups.ts';
 import { profileNamed, TestGround } from './backend.builder.ts';
 
 const ground = new TestGround();
@@ -22,6 +23,7 @@ async function besideNeighbour(attack: () => Promise<void>): Promise<void> {
 
 describe('limits of the whole tree', () => {
   test('a machine without control groups refuses a profile that demands them', async () => {
+    expect((await Cgroups.lacking()) === undefined).toBe(ground.held);
     if (ground.held) {
       expect((await ground.run('true')).exit).toMatchObject({ code: 0 });
       return;

@@ -30,6 +30,7 @@ import { EpochRing } from '@sallyport/trust/epoch-ring';
 import { KeyRing } from '@sallyport/trust/key-ring';
 import { chainIssuer } from '@sallyport/trust/token-class';
 import { Verifier } from '@sallyport/trust/verifier';
+import { Cgroups } from '../src/backends/process/cgroups.ts';
 import { runtimeEnv } from '../src/config.ts';
 import { RuntimeModule } from '../src/runtime.module.ts';
 import { envelopeHash } from '../src/workloads/check-intent.ts';
@@ -77,6 +78,8 @@ export class World {
   client!: BusClient<typeof RuntimeService>;
   operator!: BusClient<typeof RuntimeService>;
   service: HostedService | undefined;
+  /** Profile of the units: one that this machine can hold. */
+  profile = 'small';
 
   constructor(env: Record<string, string> = {}) {
     this.#env = env;
@@ -92,6 +95,7 @@ export class World {
   /** Everything around the runtime; it may then be started as a process of its own. */
   static async around(env: Record<string, string> = {}): Promise<World> {
     const world = new World(env);
+    if ((await Cgroups.lacking()) !== undefined) world.profile = 'best-effort';
     world.bus = await testBus();
     world.issuer = await TestIssuer.create();
     await world.#servePeers();
@@ -120,6 +124,11 @@ export class World {
     };
   }
 
+  /** Whether the kernel limits a whole workload here. */
+  get limited(): boolean {
+    return this.profile !== 'best-effort';
+  }
+
   async stop(): Promise<void> {
     await this.service?.close();
     await this.service?.bus.close();
@@ -139,7 +148,7 @@ export class World {
     const now = systemClock.now();
     const start = { ...aUnit().start, start: { case: 'inline', value: code } } as Unit['start'];
     const ids = { dispatch: newId('dispatch', now), run: newId('run', now) };
-    return aUnit({ ...ids, runner: 'exec', mounts: [], profile: 'small', start, ...changes });
+    return aUnit({ ...ids, runner: 'exec', mounts: [], profile: this.profile, start, ...changes });
   }
 
   intent(unit: Unit, epoch = 1, edge = 'local'): Promise<string> {

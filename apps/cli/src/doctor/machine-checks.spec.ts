@@ -24,22 +24,41 @@ describe('the doctor', () => {
     expect(checkTools([root]).state).toBe('ok');
   });
 
-  test('finds writable control groups of version 2, its own or the top', () => {
-    writeFileSync(join(root, 'cgroup.controllers'), '');
-    mkdirSync(join(root, 'user.slice'));
+  const aGroup = (path: string, controllers = 'cpuset cpu io memory pids'): void => {
+    mkdirSync(join(root, path), { recursive: true });
+    for (const [name, text] of Object.entries({ controllers, procs: '', subtree_control: '' }))
+      writeFileSync(join(root, path, `cgroup.${name}`), text);
+  };
+
+  test('finds control groups of version 2, its own or the top, that hand on every controller', () => {
+    aGroup('', 'memory');
+    aGroup('user.slice');
     expect(checkCgroup(root, '0::/user.slice\n').state).toBe('ok');
-    expect(checkCgroup(root, '0::/../../elsewhere\n').state).toBe('ok');
-    expect(checkCgroup(root, '0::/gone\n')).toMatchObject({
+    expect(checkCgroup(root, '0::/../../elsewhere\n')).toMatchObject({
       state: 'warn',
-      found: expect.stringContaining('is missing'),
+      found: expect.stringContaining('has no pids, cpu'),
+      next: expect.stringContaining('--profile best-effort'),
     });
+    expect(checkCgroup(root, '0::/gone\n')).toMatchObject({ state: 'warn', found: expect.stringContaining('missing') });
+    aGroup('');
+    expect(checkCgroup(root, '0::/gone\n').state).toBe('ok');
+  });
+
+  test('a group of version 2 that its user cannot hand on is of no use', () => {
+    aGroup('');
+    rmSync(join(root, 'cgroup.subtree_control'));
+    expect(checkCgroup(root, '0::/\n')).toMatchObject({ state: 'warn', found: expect.stringContaining('writable') });
   });
 
   test('finds control groups of version 1, every one that is needed', () => {
     for (const name of ['memory', 'pids']) mkdirSync(join(root, name));
-    expect(checkCgroup(root, '').state).toBe('warn');
+    expect(checkCgroup(root, '')).toMatchObject({
+      state: 'warn',
+      found: expect.stringContaining('missing'),
+      next: expect.stringContaining('--profile best-effort'),
+    });
     mkdirSync(join(root, 'cpu'));
-    expect(checkCgroup(root, '')).toMatchObject({ state: 'ok', found: 'version 1, writable' });
+    expect(checkCgroup(root, '3:memory:/own:odd\n')).toMatchObject({ state: 'ok', found: 'version 1, writable' });
   });
 
   test('looks at the disk that holds the data', () => {

@@ -10,13 +10,17 @@ interface Ran {
   readonly text: string;
 }
 
+/** Where Debian keeps daemons; it is not on the PATH of an ordinary user, and the launcher looks there too. */
+const daemons = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
+
 /** Runs a program for its word; status null when it is missing. */
 function run(program: string, args: readonly string[]): Ran {
-  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 5_000 });
-  return {
-    status: done.error === undefined ? done.status : null,
-    text: `${done.stdout ?? ''}${done.stderr ?? ''}`.trim(),
-  };
+  const elsewhere = daemons.map((folder) => join(folder, program)).filter((path) => existsSync(path));
+  for (const path of [program, ...elsewhere]) {
+    const done = spawnSync(path, args, { encoding: 'utf8', timeout: 5_000 });
+    if (done.error === undefined) return { status: done.status, text: `${done.stdout}${done.stderr}`.trim() };
+  }
+  return { status: null, text: '' };
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
@@ -93,38 +97,59 @@ function namespaceRemedy(): string {
   return 'as root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000';
 }
 
-/** Whether limits for memory, processes and time can be set here. */
+const needed = ['memory', 'pids', 'cpu'] as const;
+
+/** Whether limits for memory, processes and time can be set here, where the runtime would: its own group, else the top. */
 export function checkCgroup(root = '/sys/fs/cgroup', own = setting('/proc/self/cgroup') ?? ''): Finding {
   const isUnified = existsSync(join(root, 'cgroup.controllers'));
-  const folders = isUnified ? [join(root, ownGroup(own))] : ['memory', 'pids', 'cpu'].map((name) => join(root, name));
   const version = isUnified ? 'version 2' : 'version 1';
-  const closed = folders.find((folder) => !isWritable(folder));
-  if (closed === undefined) return ok('cgroups', `${version}, writable`);
-  const what = existsSync(closed) ? `${closed} is not writable` : `${closed} is missing`;
+  const what = isUnified ? closedUnified(root, own) : closedLegacy(root, own);
+  if (what === undefined) return ok('cgroups', `${version}, writable`);
   return warn(
     'cgroups',
     `${version}, ${what}`,
-    'memory, process and CPU limits cannot be set, so profiles that demand them are refused',
-    'run as root, or under systemd-run --user -p Delegate=yes',
+    'memory, processes and CPU of a whole agent cannot be limited, so every profile but best-effort is refused',
+    'run as root, or under systemd-run --user --scope -p Delegate=yes; until then: sally run create --profile best-effort',
   );
 }
 
-/** This process's group; the top when it lies outside of what is mounted here. */
-function ownGroup(lines: string): string {
-  const path =
-    lines
-      .split('\n')
-      .find((line) => line.startsWith('0::'))
-      ?.slice(3) ?? '/';
-  return path.startsWith('/..') ? '/' : path;
+/** A group under version 2 is of use when it has the controllers and its own user may hand them on. */
+function closedUnified(root: string, own: string): string | undefined {
+  const folders = [...new Set([join(root, ownGroup(own)), root])];
+  const causes = folders.map((folder) => {
+    if (!existsSync(folder)) return `${folder} is missing`;
+    const closed = ['', 'cgroup.procs', 'cgroup.subtree_control'].map((name) => join(folder, name)).find(isClosed);
+    if (closed !== undefined) return `${closed} is not writable`;
+    const held = (setting(join(folder, 'cgroup.controllers')) ?? '').split(' ');
+    const absent = needed.filter((name) => !held.includes(name));
+    return absent.length === 0 ? undefined : `${folder} has no ${absent.join(', ')}`;
+  });
+  return causes.includes(undefined) ? undefined : causes[0];
 }
 
-function isWritable(path: string): boolean {
+function closedLegacy(root: string, own: string): string | undefined {
+  const causes = needed.map((name) => {
+    const top = join(root, name);
+    if (!existsSync(top)) return `${top} is missing`;
+    return isClosed(join(top, ownGroup(own, name))) && isClosed(top) ? `${top} is not writable` : undefined;
+  });
+  return causes.find((cause) => cause !== undefined);
+}
+
+/** This process's group in a hierarchy; the top when it lies outside of what is mounted here. */
+function ownGroup(lines: string, controller = ''): string {
+  const groups = lines.split('\n').map((line) => line.split(':'));
+  const [, , ...path] = groups.find(([, names = '']) => names.split(',').includes(controller)) ?? [];
+  const group = path.join(':') || '/';
+  return group.startsWith('/..') ? '/' : group;
+}
+
+function isClosed(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
-    return true;
-  } catch {
     return false;
+  } catch {
+    return true;
   }
 }
 

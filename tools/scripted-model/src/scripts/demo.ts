@@ -44,7 +44,7 @@ function sheetOf(section: string): Sheet | undefined {
 }
 
 /** The report over what was read: a line per file, with the totals of every numeric column of a CSV. */
-export function reportOf(read: string): string {
+export function reportOf(read: string, task = ''): string {
   const sheets = read
     .split(/^== /m)
     .slice(1)
@@ -53,6 +53,7 @@ export function reportOf(read: string): string {
   return [
     '# What the company library holds',
     '',
+    ...(task === '' ? [] : [`> ${(task.split('\n')[0] ?? '').slice(0, 200)}`, '']),
     `${sheets.length} files were read from \`${library}\`, which this agent may read and not change.`,
     '',
     '| file | rows | totals |',
@@ -82,7 +83,7 @@ function summary({ results }: ModelRequest): string {
 
 export const demo: Script = (request) => [
   { text: 'I will look at what the company library holds.', shell: readAll },
-  { text: 'Next, the report.', write: { path: report, content: reportOf(request.results[0] ?? '') } },
+  { text: 'Next, the report.', write: { path: report, content: reportOf(request.results[0] ?? '', request.task) } },
   { text: 'I will try to change the library itself.', shell: trespass },
   { text: 'And to reach a host of my own.', shell: exfiltrate },
   { text: summary(request) },

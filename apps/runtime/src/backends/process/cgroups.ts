@@ -7,7 +7,7 @@
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ResolvedLimits } from '../../profiles/profiles.ts';
 import { errorCode, isGone, readIfThere } from './proc.ts';
 
@@ -24,7 +24,7 @@ export interface CgroupsMissing {
 
 const remedy =
   'run the runtime as root, or under systemd with Delegate=yes (as a user: systemd-run --user --scope -p Delegate=yes), ' +
-  'or name a profile whose cgroup is best-effort';
+  'or ask for the profile best-effort (--profile best-effort), which bounds single processes only';
 
 interface Hierarchy {
   readonly version: 1 | 2;
@@ -60,6 +60,24 @@ export function parseHierarchies(mountinfo: string, selfCgroup: string): Hierarc
       const own = join(mountPoint, reachable(root, paths.get(held[0] ?? '') ?? '/'));
       return [{ version: type === 'cgroup2' ? 2 : 1, controllers: held, mountPoint, own }];
     });
+}
+
+type Found =
+  | { readonly version: 1; readonly hierarchies: readonly Hierarchy[] }
+  | { readonly version: 2; readonly hierarchies: readonly [Hierarchy] };
+
+/** The hierarchies that groups are made in: version 1 where it holds every controller we need, else version 2. */
+async function readHierarchies(): Promise<Found | CgroupsMissing> {
+  const hierarchies = parseHierarchies(
+    await readFile('/proc/self/mountinfo', 'utf8'),
+    await readFile('/proc/self/cgroup', 'utf8'),
+  );
+  const unified = hierarchies.find(({ version }) => version === 2);
+  const legacy = hierarchies.filter(({ version }) => version === 1);
+  const onLegacy = new Set(legacy.flatMap((hierarchy) => hierarchy.controllers));
+  if (controllers.every((name) => onLegacy.has(name))) return { version: 1, hierarchies: legacy };
+  if (unified === undefined) return { cause: 'no cgroup file system holds memory, pids and cpu', remedy };
+  return { version: 2, hierarchies: [unified] };
 }
 
 /** The files to write for a workload's limits, in order; a file that is optional may be absent from the kernel. */
@@ -111,16 +129,22 @@ export class Cgroups {
 
   /** Finds where groups can be made and makes the install's own there; answers why not when nowhere. */
   static async open(label: string): Promise<Cgroups | CgroupsMissing> {
-    const hierarchies = parseHierarchies(
-      await readFile('/proc/self/mountinfo', 'utf8'),
-      await readFile('/proc/self/cgroup', 'utf8'),
-    );
-    const unified = hierarchies.find(({ version }) => version === 2);
-    const legacy = hierarchies.filter(({ version }) => version === 1);
-    const onLegacy = new Set(legacy.flatMap((hierarchy) => hierarchy.controllers));
-    if (controllers.every((name) => onLegacy.has(name))) return openLegacy(legacy, label);
-    if (unified === undefined) return { cause: 'no cgroup file system holds memory, pids and cpu', remedy };
-    return openUnified(unified, label);
+    const found = await readHierarchies();
+    if ('cause' in found) return found;
+    return found.version === 1 ? openLegacy(found.hierarchies, label) : openUnified(found.hierarchies[0], label);
+  }
+
+  /** Why `open` would answer none, found out without changing anything; undefined when groups can be made. */
+  static async lacking(): Promise<CgroupsMissing | undefined> {
+    const found = await readHierarchies();
+    if ('cause' in found) return found;
+    for (const { own, mountPoint } of found.hierarchies) {
+      const homes = [...new Set([resolve(own), resolve(mountPoint)])];
+      const open = await Promise.all(homes.map(found.version === 1 ? isWritable : canDelegate));
+      const what = found.version === 1 ? 'cannot be written' : 'hands on no memory, pids and cpu';
+      if (!open.includes(true)) return { cause: `${homes.join(' or ')} ${what}`, remedy };
+    }
+    return undefined;
   }
 
   /**
@@ -188,11 +212,19 @@ function remakeParent({ directory, version }: Parent): void {
   if (version === 2) writeFileSync(join(directory, 'cgroup.subtree_control'), enableAll);
 }
 
-async function canMakeIn(directory: string): Promise<boolean> {
-  return access(directory, constants.W_OK).then(
+async function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
     () => true,
     () => false,
   );
+}
+
+/** Whether a version 2 group has every controller we need and lets them be handed on. */
+async function canDelegate(directory: string): Promise<boolean> {
+  const held = ((await readIfThere(join(directory, 'cgroup.controllers'))) ?? '').trim().split(' ');
+  if (!controllers.every((name) => held.includes(name))) return false;
+  const files = [directory, join(directory, 'cgroup.subtree_control'), join(directory, 'cgroup.procs')];
+  return (await Promise.all(files.map(isWritable))).every(Boolean);
 }
 
 async function openLegacy(hierarchies: readonly Hierarchy[], label: string): Promise<Cgroups | CgroupsMissing> {
@@ -201,12 +233,15 @@ async function openLegacy(hierarchies: readonly Hierarchy[], label: string): Pro
   for (const hierarchy of hierarchies) {
     const mine = hierarchy.controllers.filter((name) => !taken.has(name));
     if (mine.length === 0) continue;
-    const home = (await canMakeIn(hierarchy.own)) ? hierarchy.own : hierarchy.mountPoint;
+    const home = (await isWritable(hierarchy.own)) ? hierarchy.own : hierarchy.mountPoint;
     const directory = join(home, `sallyport-${label}`);
     try {
       await mkdir(directory, { recursive: true });
     } catch (error) {
-      return { cause: `cannot make a ${mine.join('+')} group in ${home}: ${String(error)}`, remedy };
+      return {
+        cause: `cannot make a ${mine.join('+')} group in ${home} (${errorCode(error) ?? String(error)})`,
+        remedy,
+      };
     }
     for (const name of mine) taken.add(name);
     parents.push({ version: 1, controllers: mine, directory });

@@ -207,8 +207,9 @@ export class ProcessBackend implements Backend {
 
   async log(handle: Handle, bytes: number): Promise<SandboxLog> {
     const pump = this.pumps.get(handle.id);
-    if (pump !== undefined)
-      await ((await this.lives(handle)) ? pump.flushed() : Promise.race([pump.done, delay(1000)]));
+    // The keeper outlives its program by a moment in which the pipe still holds the last words.
+    const running = pump !== undefined && (await this.exitCode(handle)).state === 'running';
+    if (pump !== undefined) await (running ? pump.flushed() : Promise.race([pump.done, delay(1000)]));
     return { tail: await tailOf(join(handle.directory, 'log.txt'), bytes), dropped: pump?.dropped ?? 0 };
   }
 
