@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,8 +12,10 @@ import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { WorkspaceService } from '@sallyport/contracts/workspace/v1/workspace';
 import type { Caller } from '@sallyport/core/access';
+import { postgresUrl } from '@sallyport/store/embedded-postgres';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { ProofKey } from '@sallyport/trust/proof';
+import pg from 'pg';
 import { StartedStack } from './started-stack.ts';
 
 /**
@@ -185,6 +188,41 @@ describe('a true session for one service', () => {
     await expect(send()).rejects.toMatchObject({ code: 'unauthenticated', reason: 'token.aud' });
   });
 });
+
+describe('what the gates refused', () => {
+  test('is on record in the installation’s own log, one event a call', async () => {
+    const key = await ProofKey.generate();
+    const before = await refusalsOnRecord();
+    const attack = attacks.find(({ service }) => service === 'workspace PrepareMount');
+    for (let call = 0; call < 3; call += 1) await expect(attack?.send(unsigned(), key)).rejects.toMatchObject(refusal);
+    await expect(
+      call('audit', (bus) => busClient(bus, 'workspace', WorkspaceService).listWorkspaces({})),
+    ).rejects.toMatchObject({ reason: 'bus.caller' });
+    await until(async () => (await refusalsOnRecord()) === before + 4);
+  });
+});
+
+/** Events of refused calls at the workspace service, as the database holds them. */
+async function refusalsOnRecord(): Promise<number> {
+  const password = readFileSync(join(stack.data, 'secrets', 'database-postgres.password'), 'utf8').trim();
+  const client = new pg.Client({
+    connectionString: postgresUrl(join(stack.data, 'run', 'postgres'), 'sallyport', 'postgres', password),
+  });
+  await client.connect();
+  const { rows } = await client.query<{ count: string }>(
+    "SELECT count(*) FROM audit.event WHERE org = 'deployment' AND canonical LIKE '%workspace.denied%'",
+  );
+  await client.end();
+  return Number(rows[0]?.count ?? 0);
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 100; round += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('it did not come to hold within 10 s');
+}
 
 describe('the egress socket', () => {
   const connect = (headers: Readonly<Record<string, string>>): Promise<number> =>

@@ -37,3 +37,16 @@ export const auditKinds = {
 } as const satisfies Record<string, Caller>;
 
 export type AuditKind = keyof typeof auditKinds;
+
+/** Log of the installation itself: what no org can be held to, such as a token that nobody signed. No org may take the name. */
+export const deploymentLog = 'deployment';
+
+/** The kind under which a service records that it refused a caller. */
+export const refusalKinds = {
+  identity: 'auth.denied',
+  scheduler: 'run.refused',
+  runtime: 'runtime.denied',
+  workspace: 'workspace.denied',
+  egress: 'egress.deny',
+  audit: 'log.denied',
+} as const satisfies Partial<Record<Caller, AuditKind>>;

@@ -17,6 +17,21 @@ export const faultCodes = [
 
 export type FaultCode = (typeof faultCodes)[number];
 
+/** HTTP status of each code, as google.rpc maps them. */
+export const httpStatus = {
+  invalid_argument: 400,
+  unauthenticated: 401,
+  permission_denied: 403,
+  not_found: 404,
+  already_exists: 409,
+  failed_precondition: 409,
+  resource_exhausted: 429,
+  aborted: 409,
+  deadline_exceeded: 504,
+  unavailable: 503,
+  internal: 500,
+} as const satisfies Record<FaultCode, number>;
+
 /** Facts that help the caller act. Never a secret. */
 export type FaultDetail = Readonly<Record<string, string>>;
 

@@ -13,6 +13,7 @@ import { startTrust, type Trust } from '@sallyport/trust/start-trust';
 import type { z } from 'zod';
 import { AuditClient } from './audit.ts';
 import { type BaseEnv, baseEnv, parseEnv, readSecretFile } from './config.ts';
+import { GateRefusals } from './gate-refusals.ts';
 import { type Check, type Health, serveHealth } from './health.ts';
 import { Log } from './log.ts';
 import { nestLogger } from './nest-logger.ts';
@@ -81,7 +82,8 @@ export async function startService<S extends z.ZodType>(
     ...(store === undefined ? {} : { store }),
     ...(relay === undefined ? {} : { relay }),
   };
-  const app = await startNest(definition.module, platform);
+  const refusals = new GateRefusals(definition.name, audit, systemClock, log);
+  const app = await startNest(definition.module, platform, (record) => refusals.see(record));
   relay?.start();
   const checks: Record<string, Check> = {
     nats: () => assertConnected(bus),
@@ -121,14 +123,21 @@ export async function runService<S extends z.ZodType>(
 }
 
 /** Hosts a module on ready-made parts; tests use it too. */
-export async function startNest(module: Type, platform: Platform): Promise<INestMicroservice> {
+export async function startNest(
+  module: Type,
+  platform: Platform,
+  onCall: (record: CallRecord) => void = () => undefined,
+): Promise<INestMicroservice> {
   class RootModule {}
   const root = { module: RootModule, imports: [platformModule(platform), module] };
   const strategy = new BusServer({
     bus: platform.bus,
     gate: platform.verifier,
     clock: platform.clock,
-    onCall: (record) => logCall(platform.log, record),
+    onCall: (record) => {
+      logCall(platform.log, record);
+      onCall(record);
+    },
   });
   const app = await NestFactory.createMicroservice(root as unknown as Type, {
     strategy,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { Fault, faultCodes } from '@sallyport/core/fault';
+import { Fault, faultCodes, httpStatus } from '@sallyport/core/fault';
 import { InvalidRequest } from '../faults.ts';
-import { isStale, problemOf, problemSchema, statusByCode, statusOf } from './problem.ts';
+import { isStale, problemOf, problemSchema, statusOf } from './problem.ts';
 
 const at = { path: '/v1/runs', trace: '0'.repeat(32) };
 
 describe('a problem document', () => {
-  test.each(faultCodes.map((code) => [code, statusByCode[code]] as const))(
+  test.each(faultCodes.map((code) => [code, httpStatus[code]] as const))(
     'of %s has status %i and the required members',
     (code, status) => {
       const problem = problemOf(new Fault(code, 'scheduler.something', 'it failed; do this'), at);

@@ -1,22 +1,8 @@
 /** Faults as RFC 9457 problem documents, and the one table from fault to HTTP status. */
 
 import { z } from '@hono/zod-openapi';
-import type { Fault, FaultCode } from '@sallyport/core/fault';
+import { type Fault, type FaultCode, httpStatus } from '@sallyport/core/fault';
 import { InvalidRequest, type Violation } from '../faults.ts';
-
-export const statusByCode = {
-  invalid_argument: 400,
-  unauthenticated: 401,
-  permission_denied: 403,
-  not_found: 404,
-  already_exists: 409,
-  failed_precondition: 409,
-  resource_exhausted: 429,
-  aborted: 409,
-  deadline_exceeded: 504,
-  unavailable: 503,
-  internal: 500,
-} as const satisfies Record<FaultCode, number>;
 
 /** Reasons HTTP has a more exact word for than their code. */
 export const statusByReason: Readonly<Record<string, number>> = {
@@ -64,7 +50,7 @@ export const problemSchema = z
 export type Problem = z.infer<typeof problemSchema>;
 
 /** HTTP status of a fault;  */
-export const statusOf = (fault: Fault): number => statusByReason[fault.reason] ?? statusByCode[fault.code];
+export const statusOf = (fault: Fault): number => statusByReason[fault.reason] ?? httpStatus[fault.code];
 
 /** Compare-and-set that lost; behind `If-Match` HTTP calls it 412. */
 const stale: ReadonlySet<string> = new Set(['scheduler.role_changed', 'scheduler.conflict', 'workspace.conflict']);

@@ -1,14 +1,12 @@
 /** Puts refused tokens on record. */
 
 import { Injectable } from '@nestjs/common';
+import { deploymentLog } from '@sallyport/core/audit-kinds';
 import { Fault } from '@sallyport/core/fault';
 import { isSlug } from '@sallyport/core/ids';
 import { AuditClient, type EventInit } from '@sallyport/service/audit';
 import { Log } from '@sallyport/service/log';
 import { shown } from '../hosts/host.ts';
-
-/** Log of the installation itself: what no org can be held to. */
-export const deploymentLog = 'deployment';
 
 /** Reasons found after the signature held, so that the payload is identity's own word. */
 const signed = /^(?:token\.(?:iss|aud|lifetime|revoked)|proof\..*)$/;

@@ -1,6 +1,7 @@
 /** Creates an org with its environments; asking again adds what is missing and changes nothing else. */
 
 import { Injectable } from '@nestjs/common';
+import { deploymentLog } from '@sallyport/core/audit-kinds';
 import { Clock } from '@sallyport/core/clock';
 import { isSlug } from '@sallyport/core/ids';
 import { Store } from '@sallyport/store/store';
@@ -19,6 +20,7 @@ export class EnsureOrg {
   async execute(org: string, environments: readonly string[]): Promise<string[]> {
     if (!isSlug(org) || org.length > longestOrg)
       throw argumentInvalid('org', `a lower-case slug of 1 to ${longestOrg} characters`);
+    if (org === deploymentLog) throw argumentInvalid('org', `another name: ${deploymentLog} is the installation's own`);
     if (environments.length === 0 || !environments.every(isSlug))
       throw argumentInvalid('environments', 'one or more lower-case slugs');
     return this.store.tx(org, async (db) => {

@@ -9,7 +9,7 @@ import { chmodSync, chownSync, closeSync, mkdirSync, openSync, unlinkSync } from
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { Fault, type FaultCode } from '@sallyport/core/fault';
+import { Fault, httpStatus } from '@sallyport/core/fault';
 import { oneAtATime } from '@sallyport/service/one-at-a-time';
 import { malformedTether, tetherHungUp } from '../faults.ts';
 
@@ -38,20 +38,6 @@ export interface TetherOptions {
   /** Hears of input no supervisor of ours sends. */
   readonly onMalformed: (what: string) => void;
 }
-
-const statuses: Readonly<Record<FaultCode, number>> = {
-  invalid_argument: 400,
-  unauthenticated: 401,
-  permission_denied: 403,
-  not_found: 404,
-  already_exists: 409,
-  failed_precondition: 409,
-  resource_exhausted: 429,
-  aborted: 409,
-  deadline_exceeded: 504,
-  unavailable: 503,
-  internal: 500,
-};
 
 export class TetherServer {
   readonly #options: TetherOptions;
@@ -159,7 +145,7 @@ export class TetherServer {
     }
     // What is left of a body nobody reads would be taken for the next request.
     const close = request.complete ? {} : { connection: 'close' };
-    response.writeHead(statuses[fault.code], { 'content-type': 'application/json', ...close });
+    response.writeHead(httpStatus[fault.code], { 'content-type': 'application/json', ...close });
     response.end(JSON.stringify({ code: fault.code, reason: fault.reason, message: fault.message }));
     if (!request.complete) response.on('finish', () => request.destroy());
   }
