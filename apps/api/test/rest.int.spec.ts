@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { HttpServer } from '../src/http/server.ts';
-import { eveKey } from './fakes/fake-identity.ts';
+import { adaKey, eveKey } from './fakes/fake-identity.ts';
 import { FakeStack } from './fakes/fake-stack.ts';
 
 let stack: FakeStack;
@@ -309,6 +310,28 @@ describe('every answer', () => {
     expect(second.headers.get('idempotent-replayed')).toBe('true');
     expect(await second.json()).toEqual(await first.json());
     expect((await stack.json('/v1/workspaces/demo:undo', 'POST', { commit: 'abc' }, once)).status).toBe(422);
+  });
+
+  test('is refused to a key that was revoked meanwhile, were it kept or the API’s own', async () => {
+    const once = { 'idempotency-key': 'undo-2' };
+    expect((await stack.json('/v1/workspaces/demo:undo', 'POST', {}, once)).status).toBe(200);
+    expect((await stack.fetch('/v1/status')).status).toBe(200);
+    stack.identity.revoked.add(adaKey);
+    try {
+      expect((await stack.json('/v1/workspaces/demo:undo', 'POST', {}, once)).status).toBe(401);
+      expect((await stack.fetch('/v1/status')).status).toBe(401);
+    } finally {
+      stack.identity.revoked.delete(adaKey);
+    }
+  });
+
+  test('of a pipeline is none after the first', async () => {
+    const socket = connect(stack.port, '127.0.0.1');
+    let said = '';
+    socket.on('error', () => undefined).on('data', (bytes) => (said += bytes.toString()));
+    socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5_000));
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(said.match(/HTTP\/1\.1 /g)?.length ?? 0).toBeLessThanOrEqual(1);
   });
 });
 

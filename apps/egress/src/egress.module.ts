@@ -6,6 +6,7 @@ import { Decisions } from './decisions/decisions.ts';
 import { PruneDecisions } from './decisions/prune-decisions.ts';
 import { Denials } from './gate/denials.ts';
 import { Gatekeeper } from './gate/gatekeeper.ts';
+import { Pace } from './gate/pace.ts';
 import { RefusedTokens } from './gate/refused-tokens.ts';
 import { SocketGate } from './gate/socket-gate.ts';
 import { Tunnels } from './gate/tunnels.ts';
@@ -21,6 +22,7 @@ import { Dialer } from './upstream/dialer.ts';
     Decisions,
     PruneDecisions,
     Tunnels,
+    Pace,
     RefusedTokens,
     { provide: Dialer, useFactory: () => new Dialer() },
     Forwarder,

@@ -183,6 +183,18 @@ describe('a connection', () => {
     expect(world.connections).toBe(0);
   });
 
+  test('of a pipeline leave no more than one decision behind', async () => {
+    const ask = 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n';
+    const { socket } = await world.open('evil.example:80', badge);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined).resume();
+    for (let burst = 0; burst < 20; burst += 1) socket.write(ask.repeat(1_000));
+    await closed;
+    // What came in behind it would be recorded before this one's answer.
+    await world.http('exfil.example.com:80', badge);
+    expect(world.audited.filter(({ resource }) => resource === 'host/evil.example:80').length).toBeLessThanOrEqual(1);
+  });
+
   test.each(['exfil.example.com:443', model])(
     'over TLS to %s gets a fatal alert and is recorded with its server name',
     async (target) => {

@@ -33,8 +33,11 @@ export class Replays {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Does the work once; the same request again gets the same answer, another one under the same key is refused. */
-  async once(request: ReplayRequest, work: () => Promise<Response>): Promise<Response> {
+  /**
+   * Does the work once; the same request again gets the same answer, another one under the same key is refused. `vouch` throws for
+   * a credential that no longer counts, which gets no kept answer either.
+   */
+  async once(request: ReplayRequest, work: () => Promise<Response>, vouch: () => Promise<void>): Promise<Response> {
     if (!/^[\x21-\x7e]{1,255}$/.test(request.key)) {
       throw new InvalidRequest([
         { pointer: '/header/idempotency-key', detail: 'must be 1 to 255 printable characters' },
@@ -43,7 +46,10 @@ export class Replays {
     const id = sha256Hex(`${request.credential}\n${request.key}`);
     const print = canonicalHash([request.method, request.path, request.body ?? null]);
     const known = this.kept.get(id);
-    if (known !== undefined && known.until > this.clock.now()) return replay(known, print);
+    if (known !== undefined && known.until > this.clock.now()) {
+      await vouch();
+      return replay(known, print);
+    }
     this.keep(id, { print, until: this.clock.now() + keptMs, answer: undefined });
     try {
       const response = await work();

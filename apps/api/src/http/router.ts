@@ -51,7 +51,8 @@ async function serve(endpoint: Endpoint, c: ApiContext, parts: Parts): Promise<R
   const work = (): Promise<Response> => endpoint.handle({ c, asker, params: paramsOf(endpoint.path, c), query, body });
   const once = c.req.header('idempotency-key');
   if (once === undefined || endpoint.body === undefined || endpoint.keepsKeys === true) return work();
-  return parts.replays.once({ credential: key, key: once, method: c.req.method, path: c.req.path, body }, work);
+  const request = { credential: key, key: once, method: c.req.method, path: c.req.path, body };
+  return parts.replays.once(request, work, async () => void (await asker.vouched()));
 }
 
 function paramsOf(path: string, c: ApiContext): Record<string, string> {

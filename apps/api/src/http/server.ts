@@ -1,10 +1,11 @@
 /** The listening socket: opened when the module is ready, closed with its streams when the process ends. */
 
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Log } from '@sallyport/service/log';
+import { oneAtATime } from '@sallyport/service/one-at-a-time';
 import { CONFIG } from '@sallyport/service/start';
 import type { ApiEnv } from '../config.ts';
 import { listenFailed } from '../faults.ts';
@@ -47,7 +48,7 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
       .filter((name) => name !== '');
     const { sessions, replays, log } = this;
     const app = buildApp({ endpoints: this.routes.all(), sessions, replays, log, hosts });
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const server = createAdaptorServer({ fetch: app.fetch, createServer: withoutPipelines }) as Server;
     // An import may take its time; a header may not.
     server.requestTimeout = 15 * 60_000;
     server.headersTimeout = 30_000;
@@ -68,6 +69,9 @@ export class HttpServer implements OnApplicationBootstrap, OnApplicationShutdown
     clearTimeout(force);
   }
 }
+
+const withoutPipelines = ((...given: unknown[]) =>
+  createServer(oneAtATime(given.at(-1) as RequestListener))) as typeof createServer;
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -104,7 +104,7 @@ export class StatusRoutes {
         },
       },
       handle: async ({ c, asker }) => {
-        const { org, environment, principal, scopes } = await asker.session('api');
+        const { org, environment, principal, scopes } = await asker.vouched();
         const services = await this.probe.all();
         const status = services.every(({ state }) => state === 'ready') ? 'ready' : 'degraded';
         return c.json({ status, version, org, environment, principal, scopes: [...scopes], services });

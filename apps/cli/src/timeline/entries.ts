@@ -129,7 +129,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   committed: (data) => {
     const commit = data.text('commit');
     const refused = Object.entries(data.map('refused')).map(([path, why]) =>
-      entry('left out', 'refused', `${path}: ${why}`),
+      entry('left out', 'refused', path === '' ? why : `${path}: ${why}`),
     );
     const what =
       commit === ''

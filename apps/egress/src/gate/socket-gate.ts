@@ -23,6 +23,7 @@ import type { EgressConfig } from '../config.ts';
 import { parseTarget, shown, type Target } from '../hosts/host.ts';
 import { Denials } from './denials.ts';
 import { Gatekeeper } from './gatekeeper.ts';
+import { Pace } from './pace.ts';
 import { problemBytes, problemOf } from './problem.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 import { Tunnel } from './tunnel.ts';
@@ -48,6 +49,7 @@ export class SocketGate implements OnApplicationBootstrap, OnModuleDestroy, OnAp
     private readonly tunnels: Tunnels,
     private readonly denials: Denials,
     private readonly gatekeeper: Gatekeeper,
+    private readonly pace: Pace,
     @Inject(CONFIG) private readonly config: EgressConfig,
   ) {
     // Token and proof are at most 8 KiB each.
@@ -112,6 +114,8 @@ export class SocketGate implements OnApplicationBootstrap, OnModuleDestroy, OnAp
       await this.refuse(socket, token, asked, Fault.from(thrown));
       return;
     }
+    // While this one waits it holds its place among the connections of its workload, so none comes faster.
+    await this.pace.wait(claims.tctx.dsp.id);
     const target = parseTarget(asked);
     if (target === undefined) {
       socket.end(

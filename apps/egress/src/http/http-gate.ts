@@ -5,9 +5,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Log } from '@sallyport/service/log';
+import { oneAtATime } from '@sallyport/service/one-at-a-time';
 import { type Asked, Decisions, type Recorded } from '../decisions/decisions.ts';
 import type { DenyWord } from '../decisions/deny-reason.ts';
 import { Denials } from '../gate/denials.ts';
+import { Pace } from '../gate/pace.ts';
 import { type Problem, problemBytes, problemOf } from '../gate/problem.ts';
 import type { Tunnel } from '../gate/tunnel.ts';
 import { Tunnels } from '../gate/tunnels.ts';
@@ -30,13 +32,16 @@ export class HttpGate implements OnModuleDestroy {
     private readonly forwarder: Forwarder,
     private readonly dialer: Dialer,
     private readonly tunnels: Tunnels,
+    private readonly pace: Pace,
     private readonly log: Log,
   ) {
     const limits = { maxHeaderSize: 32 * 1024, headersTimeout: headMs, requestTimeout: 0, keepAliveTimeout: idleMs };
     // A request without a Host gets its reason from the rule, like any other malformed one.
     this.server = createServer({ ...limits, requireHostHeader: false, insecureHTTPParser: false });
-    this.server.on('request', (request, response) => void this.answer(request, response));
-    this.server.on('checkContinue', (request, response) => void this.answer(request, response));
+    const answer = oneAtATime<IncomingMessage, ServerResponse>(
+      (request, response) => void this.answer(request, response),
+    );
+    this.server.on('request', answer).on('checkContinue', answer);
     this.server.on('connect', (request, socket) => void this.refuse(socket, request.method ?? '', 'host_not_allowed'));
     this.server.on('clientError', (_error, socket) => void this.refuse(socket, 'HTTP', 'host_malformed'));
   }
@@ -64,6 +69,7 @@ export class HttpGate implements OnModuleDestroy {
   private async judge(tunnel: Tunnel, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { claims, target } = tunnel;
     const asked: Asked = { claims, target: formatTarget(target), method: request.method ?? '' };
+    await this.pace.wait(claims.tctx.dsp.id);
     const standing = this.tunnels.standing(tunnel);
     // The client comes back on a new connection, which gets a fresh token.
     if (standing === 'expired') return void request.socket.destroy();

@@ -9,6 +9,8 @@ export interface CaptureLimits {
   readonly newBytes: number;
   /** Folders inside folders; what is deeper is left out and named. */
   readonly depth: number;
+  /** Bytes of a path below the mount; a longer one is left out and named, since few programs could read it back. */
+  readonly pathBytes: number;
 }
 
 export const defaultCaptureLimits: CaptureLimits = {
@@ -16,4 +18,5 @@ export const defaultCaptureLimits: CaptureLimits = {
   fileBytes: 256 * 1024 * 1024,
   newBytes: 1024 * 1024 * 1024,
   depth: 128,
+  pathBytes: 2048,
 };

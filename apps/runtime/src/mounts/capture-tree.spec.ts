@@ -128,6 +128,18 @@ describe('captureTree', () => {
     expect((await it.capture({ depth: 2 })).refused).toEqual({ 'x/y/z': 'too_deep' });
   });
 
+  test('leaves out paths too long to be read back, and keeps what lies beside them', async () => {
+    const it = await aCheckout({ a: '1' });
+    const nest = 'i=0; while [ $i -lt 40 ]; do mkdir "$1" && cd -P "$1" || exit 1; i=$((i + 1)); done; : > file';
+    execFileSync('sh', ['-c', nest, 'sh', 'd'.repeat(200)], { cwd: it.target });
+    writeFileSync(join(it.target, 'b'), 'new');
+    const captured = await it.capture();
+    expect(captured.refused).toEqual({ [Array(11).fill('d'.repeat(200)).join('/')]: 'path_too_long' });
+    expect(captured.objects).toBeGreaterThan(0);
+    execFileSync('rm', ['-rf', join(it.target, 'd'.repeat(200))]);
+    expect(captured.tree).toBe(it.gitTree());
+  });
+
   test.each([
     ['missing', (index: string) => rmSync(index)],
     ['cut', (index: string) => truncateSync(index, 40)],

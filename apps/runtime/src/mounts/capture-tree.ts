@@ -8,6 +8,7 @@ import { gitFileOf, isUnsafeGitFile } from './entry-name.ts';
 import { parseIndex } from './git-index.ts';
 import { mountRecord, mountTooLarge } from './mount-faults.ts';
 import { objectId, PackWriter } from './pack-writer.ts';
+import type { Refusals } from './refusals.ts';
 import { encodeTree, type TreeEntry } from './tree-object.ts';
 import { type FoundFile, type FoundFolder, joinBytes, openOwn, walkTree } from './walk-tree.ts';
 
@@ -29,7 +30,7 @@ export interface CapturedTree {
   readonly pack: string;
   readonly size: number;
   readonly sha256: string;
-  /** Reason by path. */
+  /** Reason by path, of as many as a person reads. */
   readonly refused: Readonly<Record<string, string>>;
 }
 
@@ -55,26 +56,26 @@ export async function captureTree(input: CaptureInput): Promise<CapturedTree> {
     const rootFd = openSync(target, folderFlags);
     const tree = await capture.folder(root, rootFd).finally(() => closeSync(rootFd));
     if (tree === input.tree) return unchanged(input, refused);
-    return { tree, pack: input.pack, refused, ...(await writer.finish()) };
+    return { tree, pack: input.pack, refused: refused.named, ...(await writer.finish()) };
   } finally {
     await writer.close();
   }
 }
 
-const unchanged = (input: CaptureInput, refused: Record<string, string>): CapturedTree => ({
+const unchanged = (input: CaptureInput, refused: Refusals): CapturedTree => ({
   tree: input.tree,
   objects: 0,
   pack: input.pack,
   size: 0,
   sha256: '',
-  refused,
+  refused: refused.named,
 });
 
 class Capturing {
   readonly #input: CaptureInput;
   readonly #writer: PackWriter;
   readonly #baseOid: (path: string) => string | undefined;
-  readonly #refused: Record<string, string>;
+  readonly #refused: Refusals;
   #newBytes = 0;
   #sliceStart: number;
 
@@ -82,7 +83,7 @@ class Capturing {
     input: CaptureInput,
     writer: PackWriter,
     baseOid: (path: string) => string | undefined,
-    refused: Record<string, string>,
+    refused: Refusals,
   ) {
     this.#input = input;
     this.#writer = writer;
@@ -163,7 +164,7 @@ class Capturing {
   }
 
   #refuse(file: FoundFile, reason: string): undefined {
-    this.#refused[Buffer.from(file.path, 'latin1').toString('utf8')] = reason;
+    this.#refused.add(file.path, reason);
     return undefined;
   }
 }

@@ -12,6 +12,7 @@ import type { CaptureLimits } from './capture-limits.ts';
 import { gitFileOf, isGitDirName } from './entry-name.ts';
 import type { GitIndex, IndexEntry } from './git-index.ts';
 import { mountTooLarge } from './mount-faults.ts';
+import { Refusals } from './refusals.ts';
 
 export interface FoundFile {
   readonly name: string;
@@ -35,8 +36,7 @@ export interface FoundFolder {
 
 export interface Walk {
   readonly root: FoundFolder;
-  /** Reason by path. */
-  readonly refused: Record<string, string>;
+  readonly refused: Refusals;
 }
 
 export interface WalkInput {
@@ -66,7 +66,7 @@ export async function walkTree(input: WalkInput): Promise<Walk> {
 }
 
 class Walker {
-  readonly refused: Record<string, string> = {};
+  readonly refused = new Refusals();
   readonly #input: WalkInput;
   readonly #baseChildren: ReadonlyMap<string, number>;
   readonly #links = new Map<number, { nlink: number; found: { folder: FoundFolder; file: FoundFile }[] }>();
@@ -95,6 +95,10 @@ class Walker {
     let unchanged = 0;
     for (const child of this.#withoutFolds(path, names)) {
       const childPath = path === '' ? child : `${path}/${child}`;
+      if (childPath.length > this.#input.limits.pathBytes) {
+        this.#refuse(childPath, 'path_too_long');
+        continue;
+      }
       const stat = lstatSync(joinBytes(this.#input.target, childPath));
       if (isGitDirName(child)) {
         this.#refuse(childPath, 'git_dir');
@@ -206,7 +210,7 @@ class Walker {
   }
 
   #refuse(path: string, reason: string): 0 {
-    this.refused[Buffer.from(path, 'latin1').toString('utf8')] = reason;
+    this.refused.add(path, reason);
     return 0;
   }
 }

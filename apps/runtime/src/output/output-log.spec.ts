@@ -44,6 +44,15 @@ describe('OutputLog', () => {
     expect(stored(log)[1]).toMatchObject({ org: 'acme', run: 'run_1', dispatch: 'dsp_1' });
   });
 
+  test('tells an event that nobody could carry as dropped, and goes on', () => {
+    const path = aPath();
+    const log = aLog(path);
+    log.say({ case: 'error', value: { reason: 'x', message: 'x'.repeat(5_000_000) } });
+    log.stage('ended');
+    expect(stored(log).map(({ body }) => body.case)).toEqual(['outputDropped', 'stageReached']);
+    expect(stored(aLog(path))).toHaveLength(2);
+  });
+
   test('takes what is sent again once', () => {
     const log = aLog(aPath());
     log.take(1n, [text('a'), text('b')]);

@@ -39,6 +39,9 @@ const alwaysKept: ReadonlySet<string> = new Set(['result', 'error']);
 const alwaysKeptBytes = 128 * 1024;
 const alwaysKeptEvents = 64;
 
+/** Bytes of one event: what the bus carries with room for its envelope. An agent's are smaller, since its calls are. */
+const maxEventBytes = 1536 * 1024;
+
 export interface OutputOptions {
   readonly path: string;
   readonly org: string;
@@ -125,9 +128,12 @@ export class OutputLog {
     return this.#local;
   }
 
-  /** Adds an event of the platform. */
+  /** Adds an event of the platform; one that nobody could carry is told as dropped. */
   say(body: EventBody): void {
-    const event = this.#stamp(body);
+    const said = this.#stamp(body);
+    const bytes = toBinary(UnitEventSchema, said).length;
+    const event =
+      bytes <= maxEventBytes ? said : this.#stamp({ case: 'outputDropped', value: { bytes: BigInt(bytes) } });
     this.#seq = event.seq;
     this.#write([{ event, local: 0n }]);
   }

@@ -47,6 +47,15 @@ describe('OutputSender', () => {
     expect(stored).toEqual([1n, 2n, 3n]);
   });
 
+  test('comes to an end where its file cannot be read on', async () => {
+    const stored: bigint[] = [];
+    const { output, sender } = aStream(async (events) => void stored.push(...events.map(({ seq }) => seq)));
+    output.take(1n, [text('a'), text('x'.repeat(5_000_000))]);
+    sender.start();
+    await sender.drained();
+    expect(stored).toEqual([1n]);
+  });
+
   test('gathers what comes while a batch is under way', async () => {
     const batches: number[] = [];
     const gate = Promise.withResolvers<void>();

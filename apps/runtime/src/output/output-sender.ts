@@ -71,7 +71,11 @@ export class OutputSender {
       const batch = output.read(this.#offset, batchBytes);
       if (batch.events.length > 0) await this.#send(batch.events);
       if (this.#stop.signal.aborted) break;
-      this.#offset = batch.end;
+      // A file that cannot be read on would be asked for ever.
+      const isStuck = batch.end === this.#offset && this.#offset < output.size;
+      if (isStuck)
+        this.#options.log.error({ dispatch: this.#options.dispatch }, 'the rest of an output cannot be read');
+      this.#offset = isStuck ? output.size : batch.end;
       if (this.#offset < output.size) continue;
       this.#tellDrained();
       await this.#wake.promise;

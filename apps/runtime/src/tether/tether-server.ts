@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Fault, httpStatus } from '@sallyport/core/fault';
+import { oneAtATime } from '@sallyport/service/one-at-a-time';
 import { malformedTether, tetherHungUp } from '../faults.ts';
 
 /** Bytes of one request body. */
@@ -56,7 +57,10 @@ export class TetherServer {
         keepAliveTimeout: 0,
         requireHostHeader: false,
       },
-      (request, response) => void this.#answer(request, response),
+      oneAtATime(
+        (request, response) => void this.#answer(request, response),
+        () => this.#options.onMalformed('pipeline'),
+      ),
     );
     this.#server.maxConnections = maxConnections;
     this.#server.on('connection', (socket) => {

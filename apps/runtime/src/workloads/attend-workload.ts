@@ -9,7 +9,7 @@ import { publish } from '@sallyport/bus/events';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { unitOut } from '@sallyport/bus/subject';
 import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
-import { UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
+import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
 import { Clock } from '@sallyport/core/clock';
 import { AuditClient } from '@sallyport/service/audit';
 import { Log } from '@sallyport/service/log';
@@ -64,7 +64,7 @@ export class AttendWorkload {
       dispatch: id,
       limitBytes: limits.outputBytes,
       clock: this.clock,
-      publish: (event) => publish(this.bus, subject, UnitEventSchema, event),
+      publish: (event) => this.#tell(subject, event),
     });
     const access = new DispatchAccess(await ProofKey.import(record.proofKey), this.clock);
     if (record.token !== undefined) access.grant(record.token);
@@ -122,6 +122,15 @@ export class AttendWorkload {
 
   mountDirectory(id: string, workspace: string): string {
     return join(this.journal.directoryOf(id), 'mounts', workspace);
+  }
+
+  /** Live readers may miss an event; what is on its way to them must not stop what happens here. */
+  #tell(subject: string, event: UnitEvent): void {
+    try {
+      publish(this.bus, subject, UnitEventSchema, event);
+    } catch (error) {
+      this.log.warn({ dispatch: event.dispatch, seq: String(event.seq), error }, 'an event was not published');
+    }
   }
 
   /** One event a workload, however much it sends: a flood of rubbish is no flood of audit events. */

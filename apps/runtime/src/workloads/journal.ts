@@ -5,12 +5,13 @@
  * files hold proof keys and tokens, so nobody else may read them.
  */
 
-import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId } from '@sallyport/core/ids';
 import type { Log } from '@sallyport/service/log';
 import { journalUnwritable } from '../faults.ts';
 import { decodeRecord, encodeRecord } from './record-codec.ts';
+import { removeTree } from './remove-tree.ts';
 import type { WorkloadRecord } from './workload.ts';
 
 const fileName = 'journal.json';
@@ -83,7 +84,7 @@ export class Journal {
   /** Removes a workload's folder with everything in it, after the writes that are under way: none may bring it back. */
   async forget(id: string): Promise<void> {
     await Promise.allSettled([this.#writing.get(id), this.#waiting.get(id)?.done]);
-    await rm(this.directoryOf(id), { recursive: true, force: true });
+    await removeTree(this.directoryOf(id));
   }
 
   /** Records that a stop came before the workload. */

@@ -1,6 +1,5 @@
 /** Gives back everything a stopped workload left on the edge, and says so only when nothing of it is there any more. */
 
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
@@ -9,6 +8,7 @@ import { reclaimFailed, stillLive } from '../faults.ts';
 import { BACKEND } from '../parts.ts';
 import { Journal } from './journal.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
+import { removeTree } from './remove-tree.ts';
 import { Transitions } from './transitions.ts';
 import { isLive, type WorkloadRecord } from './workload.ts';
 import { WorkloadBook } from './workload-book.ts';
@@ -57,7 +57,7 @@ export class ReclaimWorkload {
       this.book.dismiss(id);
       if (handle !== undefined) await this.backend.cleanup(handle);
       for (const name of ['mounts', 'tether', 'output.log']) {
-        await rm(join(this.journal.directoryOf(id), name), { recursive: true, force: true });
+        await removeTree(join(this.journal.directoryOf(id), name));
       }
     } catch (error) {
       throw reclaimFailed(id, error);

@@ -662,7 +662,8 @@ export type Committed = Message<"unit.v1.Committed"> & {
   files: number;
 
   /**
-   * Paths left out, with the reason, when the tree held something the platform refuses to store.
+   * Paths left out, with the reason, when the tree held something the platform refuses to store. At most a hundred are
+   * named; the empty path then says how many more there are.
    *
    * @generated from field: map<string, string> refused = 4;
    */
