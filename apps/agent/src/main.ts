@@ -1,4 +1,4 @@
-/** The supervisor of one sandbox. Exits with 0 when the work succeeded, 1 in every other case. */
+/** The supervisor of one sandbox. Exits as its work did, so that what the sandbox shows from outside is the code a person expects. */
 
 import { config } from './config.ts';
 import { serveDnsOverUdp } from './net/dns-server.ts';
@@ -46,13 +46,9 @@ async function main(): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => running?.stop());
   const emitter = new Emitter((first, events) => tether.emit(first, events));
   const { home, version } = config;
-  const succeeded = await supervise(
-    { tether, emitter, runners, version, home, network: answerNetwork() },
-    (started) => {
-      running = started;
-    },
-  );
-  return succeeded ? 0 : 1;
+  return supervise({ tether, emitter, runners, version, home, network: answerNetwork() }, (started) => {
+    running = started;
+  });
 }
 
 main().then(

@@ -43,8 +43,12 @@ async function obeyControl(tether: Tether, running: Running, ended: AbortSignal)
   }
 }
 
-/** Runs the dispatch to its end; resolves to whether it succeeded, once the runtime has taken every event. */
-export async function supervise(parts: Supervised, onRunning: (running: Running) => void): Promise<boolean> {
+/** The code to exit with: the work's own, and never 0 for work that did not succeed. */
+export const exitCodeFor = ({ verdict, exitCode }: Outcome): number =>
+  verdict === 'VERDICT_SUCCEEDED' ? 0 : exitCode || 1;
+
+/** Runs the dispatch to its end; resolves to the code to exit with, once the runtime has taken every event. */
+export async function supervise(parts: Supervised, onRunning: (running: Running) => void): Promise<number> {
   const { tether, emitter, runners, home } = parts;
   const emit: Emit = (event) => emitter.emit(event);
   const [work] = await Promise.all([tether.awaitWork(parts.version), parts.network]);
@@ -59,5 +63,5 @@ export async function supervise(parts: Supervised, onRunning: (running: Running)
   over.abort();
   await emit({ result: { ...outcome } });
   await emitter.flush();
-  return outcome.verdict === 'VERDICT_SUCCEEDED';
+  return exitCodeFor(outcome);
 }

@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-function start(argv: readonly string[], over: Record<string, unknown> = {}): Promise<boolean> {
+function start(argv: readonly string[], over: Record<string, unknown> = {}): Promise<number> {
   runtime.work = { runner: 'exec', argv, directory: home, ...over };
   const tether = new Tether(runtime.path);
   const emitter = new Emitter((first, events) => tether.emit(first, events));
@@ -36,7 +36,7 @@ function start(argv: readonly string[], over: Record<string, unknown> = {}): Pro
   }).finally(() => tether.close());
 }
 
-const sh = (script: string): Promise<boolean> => start(['/bin/sh', '-c', script]);
+const sh = (script: string): Promise<number> => start(['/bin/sh', '-c', script]);
 
 function output(stream: Stream): Buffer {
   return Buffer.concat(
@@ -56,13 +56,13 @@ const isAlive = async (pid: number): Promise<boolean> => {
 
 describe('the exec runner', () => {
   test('passes both streams on, byte for byte', async () => {
-    expect(await sh("printf 'a\\377\\000b'; printf 'c\\033[31m' >&2")).toBe(true);
+    expect(await sh("printf 'a\\377\\000b'; printf 'c\\033[31m' >&2")).toBe(0);
     expect(output(Stream.STDOUT)).toEqual(Buffer.from([0x61, 0xff, 0, 0x62]));
     expect(output(Stream.STDERR).toString()).toBe('c\u001b[31m');
   });
 
   test('loses nothing of a large output and keeps each event at most 64 KiB', async () => {
-    expect(await sh('head -c 30000000 /dev/zero')).toBe(true);
+    expect(await sh('head -c 30000000 /dev/zero')).toBe(0);
     expect(output(Stream.STDOUT)).toHaveLength(30_000_000);
     for (const { body } of runtime.events) {
       if (body.case === 'output') expect(body.value.data.length).toBeLessThanOrEqual(64 * 1024);
@@ -73,8 +73,8 @@ describe('the exec runner', () => {
     ['exit 0', Verdict.SUCCEEDED, 0],
     ['exit 3', Verdict.FAILED, 3],
     ['kill -9 $$', Verdict.FAILED, 137],
-  ])('turns "%s" into a verdict and an exit code', async (script, verdict, exitCode) => {
-    expect(await sh(script)).toBe(verdict === Verdict.SUCCEEDED);
+  ])('turns "%s" into a verdict and an exit code, its own and the sandbox\'s', async (script, verdict, exitCode) => {
+    expect(await sh(script)).toBe(exitCode);
     expect(result()).toMatchObject({ verdict, exitCode });
   });
 
@@ -83,7 +83,7 @@ describe('the exec runner', () => {
     [['/etc/passwd'], 'exec.not_started', 126],
     [[], 'exec.not_started', 126],
   ])('says that %j could not be started', async (argv, reason, exitCode) => {
-    expect(await start(argv)).toBe(false);
+    expect(await start(argv)).toBe(exitCode);
     expect(runtime.events[0]?.body).toMatchObject({ case: 'error', value: { reason } });
     expect(result()).toMatchObject({ verdict: Verdict.RUNNER_ERROR, exitCode });
   });
@@ -125,7 +125,7 @@ describe('the exec runner', () => {
     const event = await runtime.event(({ body }) => body.case === 'output');
     const from = performance.now();
     stop();
-    expect(await ended).toBe(false);
+    expect(await ended).not.toBe(0);
     expect(performance.now() - from).toBeLessThan(2000);
     expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
     const pid = event.body.case === 'output' ? Buffer.from(event.body.value.data).toString() : '';
@@ -143,7 +143,7 @@ describe('a broken tether', () => {
       const seen = runtime.events.length;
       await runtime.event((event) => runtime.events.indexOf(event) >= seen);
     }
-    expect(await ended).toBe(true);
+    expect(await ended).toBe(0);
     const lines = output(Stream.STDOUT).toString().trim().split('\n');
     expect(lines).toEqual(Array.from({ length: 60 }, (_, at) => `line ${at + 1}`));
   });
@@ -157,7 +157,7 @@ describe('a broken tether', () => {
     runtime.hold = undefined;
     resolve();
     await runtime.listen();
-    expect(await ended).toBe(true);
+    expect(await ended).toBe(0);
     expect(output(Stream.STDOUT).toString()).toBe('once\n');
   });
 
@@ -165,6 +165,6 @@ describe('a broken tether', () => {
     await runtime.crash();
     const ended = sh('echo late');
     await runtime.listen();
-    expect(await ended).toBe(true);
+    expect(await ended).toBe(0);
   });
 });

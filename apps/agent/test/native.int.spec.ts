@@ -44,7 +44,7 @@ interface Asked {
   readonly tools?: string[];
 }
 
-function start({ dialect = 'DIALECT_ANTHROPIC_MESSAGES', steps, turns = 0, tools = [] }: Asked): Promise<boolean> {
+function start({ dialect = 'DIALECT_ANTHROPIC_MESSAGES', steps, turns = 0, tools = [] }: Asked): Promise<number> {
   runtime.work = {
     runner: 'native',
     start: { inline: `Go. <script>${JSON.stringify(steps)}</script>` },
@@ -84,7 +84,7 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
       },
       { text: 'All done.' },
     ];
-    expect(await start({ dialect, steps })).toBe(true);
+    expect(await start({ dialect, steps })).toBe(0);
     expect(await readFile(join(folder, 'a.txt'), 'utf8')).toBe('bye');
     expect(runtime.targets[0]).toBe('model.sallyport.internal:80');
     expect(bodies('toolCompleted')).toMatchObject([
@@ -114,7 +114,7 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
       { calls: [{ name: 'bash', arguments: { command: 7 } }] },
       { text: 'noted' },
     ];
-    expect(await start({ dialect, steps })).toBe(true);
+    expect(await start({ dialect, steps })).toBe(0);
     expect(bodies('toolCompleted').map(({ ok }) => ok)).toEqual([false, false, false, false]);
     const first = String(bodies('toolCompleted')[0]?.['text']);
     expect(first).toContain('out');
@@ -129,21 +129,21 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
   ])('tries again after %s', async (_name, obstacle, cause) => {
     expect(
       await start({ dialect, steps: [obstacle, { text: 'a text of some length, so that a cut falls into it' }] }),
-    ).toBe(true);
+    ).toBe(0);
     expect(bodies('retry')).toMatchObject([{ attempt: 1, cause }]);
     expect(result()).toMatchObject({ verdict: Verdict.SUCCEEDED });
   });
 
   test('gives up after a bounded number of tries', async () => {
     const steps = Array.from({ length: 9 }, () => ({ error: { status: 503 } }));
-    expect(await start({ dialect, steps: [...steps, { text: 'never' }] })).toBe(false);
+    expect(await start({ dialect, steps: [...steps, { text: 'never' }] })).toBe(1);
     expect(bodies('retry')).toHaveLength(3);
     expect(bodies('error')).toMatchObject([{ reason: 'model.failing' }]);
     expect(result()).toMatchObject({ verdict: Verdict.RUNNER_ERROR, exitCode: 1 });
   });
 
   test('does not repeat what a provider refuses for good', async () => {
-    expect(await start({ dialect, steps: [{ error: { status: 401 } }, { text: 'never' }] })).toBe(false);
+    expect(await start({ dialect, steps: [{ error: { status: 401 } }, { text: 'never' }] })).toBe(1);
     expect(bodies('retry')).toEqual([]);
     expect(bodies('error')).toMatchObject([{ reason: 'model.refused' }]);
     expect(result()).toMatchObject({ verdict: Verdict.FAILED });
@@ -151,7 +151,7 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
 
   test('ends with the turns', async () => {
     const steps = Array.from({ length: 9 }, () => ({ shell: 'true' }));
-    expect(await start({ dialect, steps, turns: 3 })).toBe(false);
+    expect(await start({ dialect, steps, turns: 3 })).toBe(1);
     expect(bodies('turnCompleted')).toHaveLength(3);
     expect(result()).toMatchObject({ verdict: Verdict.BUDGET_EXHAUSTED });
   });
@@ -159,7 +159,7 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
   test('keeps every event small, whatever the model says', async () => {
     const text = '€\u0001'.repeat(150_000);
     const steps = [{ calls: [{ name: 'write_file', arguments: { path: 'big', content: text } }] }, { text }];
-    expect(await start({ dialect, steps })).toBe(true);
+    expect(await start({ dialect, steps })).toBe(0);
     expect((await readFile(join(folder, 'big'), 'utf8')).length).toBe(text.length);
     expect(String(result()?.['reply']).length).toBeLessThanOrEqual(64 * 1024);
   });
@@ -170,7 +170,7 @@ describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native
       { shell: "printf '\\377\\376 caf\\303\\251\\n'" },
       { text: 'ok' },
     ];
-    expect(await start({ dialect, steps })).toBe(true);
+    expect(await start({ dialect, steps })).toBe(0);
     const [huge, binary] = bodies('toolCompleted').map(({ text }) => String(text));
     expect(huge!.length).toBeLessThanOrEqual(64 * 1024);
     expect(huge).toMatch(/characters left out/);
@@ -187,7 +187,7 @@ test('stops in the middle of a tool within two seconds', async () => {
   await runtime.event(({ body }) => body.case === 'toolOutput');
   const from = performance.now();
   runtime.stop();
-  expect(await ended).toBe(false);
+  expect(await ended).toBe(1);
   expect(performance.now() - from).toBeLessThan(2000);
   expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
 });
@@ -196,7 +196,7 @@ test('stops in the middle of a model call', async () => {
   const ended = start({ steps: [{ delay: 60_000 }, { text: 'late' }] });
   await runtime.event(({ body }) => body.case === 'sessionStarted');
   running!.stop();
-  expect(await ended).toBe(false);
+  expect(await ended).toBe(1);
   expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
 });
 
@@ -215,7 +215,7 @@ test('is blocked when egress denies the model', async () => {
       );
     });
   };
-  expect(await start({ steps: [{ text: 'x' }] })).toBe(false);
+  expect(await start({ steps: [{ text: 'x' }] })).toBe(1);
   expect(bodies('error')).toMatchObject([{ reason: 'model.denied' }]);
   expect(result()).toMatchObject({ verdict: Verdict.BLOCKED });
 });
@@ -233,7 +233,7 @@ test.each([
   await writeFile(join(folder, 'x'), '');
   const ended = start({ steps: [{ text: 'x' }] });
   runtime.work = { ...runtime.work, ...over };
-  expect(await ended).toBe(false);
+  expect(await ended).toBe(1);
   expect(bodies('error')).toMatchObject([{ reason }]);
   expect(result()).toMatchObject({ verdict: Verdict.RUNNER_ERROR });
 });
