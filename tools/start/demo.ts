@@ -29,6 +29,7 @@ export async function runDemo(rest: Rest, out: (line: string) => void): Promise<
   const seen = await follow(rest, run.id, (event) => {
     for (const line of timeline.push(event)) out(line);
   });
+  for (const line of timeline.close()) out(line);
   const proof = await verifyAudit(rest);
   out(
     `${''.padStart(11)}${proof.ok ? paint('green', '✓') : paint('red', '✗')} ${paint('bold', 'audit'.padEnd(10))} ${proof.text}`,

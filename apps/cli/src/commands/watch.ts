@@ -24,7 +24,10 @@ export async function followRun(context: Context, id: string, how: FollowHow): P
   const { printer } = context;
   const timeline = new Timeline({ paint: printer.paint, width: printer.width, verbose: how.verbose });
   for await (const message of follow(context.api, `/v1/runs/${encodeURIComponent(id)}/events`, {}, undefined)) {
-    if (message.event === 'end') return finish(context, JSON.parse(message.data) as Run, how);
+    if (message.event === 'end') {
+      if (printer.format === 'table') for (const line of timeline.close()) printer.line(line);
+      return finish(context, JSON.parse(message.data) as Run, how);
+    }
     if (printer.format === 'jsonl') printer.line(message.data);
     if (printer.format !== 'table') continue;
     const event = eventOf(message);

@@ -34,6 +34,21 @@ describe('a timeline', () => {
     ]);
   });
 
+  test('tells the end of a run that is over last, and counts from its acceptance', () => {
+    const created_at = new Date(begin).toISOString();
+    const ended_at = new Date(begin + 900).toISOString();
+    const lines = renderTimeline([
+      anEvent('run.transition', { id: 'run_1', role: 'demo', state: 'completed', created_at, ended_at }, 900),
+      anEvent('stage.reached', { stage: 'sandbox', took_micros: 38_000, detail: {} }, 42),
+      anEvent('result', { verdict: 'succeeded' }, 800),
+    ]);
+    expect(lines).toEqual([
+      '   0.042s  · sandbox      38 ms',
+      '   0.800s  ✓ result     succeeded',
+      '   0.900s  ✓ completed  run_1 · role demo',
+    ]);
+  });
+
   test('shows both kinds of refusal', () => {
     const text = textOf(
       anEvent('tool.completed', {

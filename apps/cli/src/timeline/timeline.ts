@@ -26,6 +26,8 @@ export class Timeline {
   readonly #verbose: boolean;
   readonly #scribe = new Scribe();
   #begun: number | undefined;
+  /** The end of a run that was over before anyone watched; it is told last, where it belongs. */
+  #end: string[] = [];
 
   constructor(options: TimelineOptions = {}) {
     this.#paint = options.paint ?? plain;
@@ -35,12 +37,21 @@ export class Timeline {
 
   /** The lines an event adds; often none. */
   push(event: StreamEvent): string[] {
-    const at = event.time === undefined ? Number.NaN : Date.parse(event.time);
-    if (!Number.isNaN(at)) this.#begun ??= at;
+    const at = Date.parse(event.time ?? '');
+    const isFirst = this.#begun === undefined;
+    if (!Number.isNaN(at)) this.#begun ??= acceptedAt(event) ?? at;
     const elapsed = Number.isNaN(at) || this.#begun === undefined ? undefined : Math.max(0, at - this.#begun);
-    return entriesOf(event, this.#scribe)
+    const lines = entriesOf(event, this.#scribe)
       .filter((entry) => this.#verbose || entry.detail !== true)
       .flatMap((entry) => this.#render(entry, elapsed));
+    if (!isFirst || event.data['ended_at'] === undefined) return lines;
+    this.#end = lines;
+    return [];
+  }
+
+  /** The lines that were held back until everything else was told. */
+  close(): string[] {
+    return this.#end.splice(0);
   }
 
   #render(entry: Entry, elapsed: number | undefined): string[] {
@@ -65,7 +76,13 @@ export class Timeline {
 /** Every line of a run's events. */
 export function renderTimeline(events: readonly StreamEvent[], options: TimelineOptions = {}): string[] {
   const timeline = new Timeline(options);
-  return events.flatMap((event) => timeline.push(event));
+  return [...events.flatMap((event) => timeline.push(event)), ...timeline.close()];
+}
+
+/** When the run an event shows was accepted; undefined for events that show no run. */
+function acceptedAt(event: StreamEvent): number | undefined {
+  const created = event.data['created_at'];
+  return event.type === 'run.transition' && typeof created === 'string' ? Date.parse(created) : undefined;
 }
 
 function colourOf(tone: EntryTone): Parameters<Paint>[0] {
