@@ -325,6 +325,16 @@ describe('every answer', () => {
     }
   });
 
+  test.each(['{"task":"\\ud800"}', '{"\\udfff":1}', '{"argv":["\\ud83d"]}'])(
+    'of half a character, %s, is 400',
+    async (body) => {
+      const headers = { 'content-type': 'application/json' };
+      const response = await stack.fetch('/v1/runs', { method: 'POST', body, headers });
+      expect(response.status).toBe(400);
+      expect(await problem(response)).toMatchObject({ code: 'api.body_malformed' });
+    },
+  );
+
   test('of a pipeline is none after the first', async () => {
     const socket = connect(stack.port, '127.0.0.1');
     let said = '';

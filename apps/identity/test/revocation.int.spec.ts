@@ -62,6 +62,19 @@ describe.each([
     expect(await refusedAfter(trust, token, 'session')).toBeLessThan(1_000);
   });
 
+  test('of a key ends the runs it asked for, within a second', async () => {
+    const doomed = await story.seed('acme', ['*'], `launcher-${pushes}@example.org`);
+    const { token } = await story.attested(doomed);
+    const { token: other } = await story.attested(seed);
+    const claims = await trust.verifier.verify(token, 'dispatch');
+    const api = await story.as('api');
+    await api.revokeApiKey({ id: doomed.key }, { token: await story.session(seed, 'identity') });
+    expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+    // What was verified before hears of it too: egress holds tunnels by their claims alone.
+    expect(() => trust.verifier.checkRevoked(claims)).toThrow(expect.objectContaining({ reason: 'token.revoked' }));
+    await expect(trust.verifier.verify(other, 'dispatch')).resolves.toBeDefined();
+  });
+
   test('of a run by its end reaches a verifier within a second', async () => {
     const { token, unit } = await story.attested(seed);
     const scheduler = await story.as('scheduler');

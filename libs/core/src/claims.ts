@@ -30,6 +30,12 @@ export interface SessionClaims extends Common {
   readonly email: string;
 }
 
+/** What a launch hands down to its tokens. */
+interface Launched extends Common {
+  /** Id of the API key that asked for the run, so that its end is theirs. */
+  readonly key?: string;
+}
+
 /** One workspace grant of a dispatch. */
 export interface WorkspaceClaim {
   readonly id: string;
@@ -44,7 +50,7 @@ export interface ActorClaim {
 }
 
 /** I: one attempt of one authorised launch, for the runtime alone, single use. */
-export interface IntentClaims extends Common {
+export interface IntentClaims extends Launched {
   readonly class: 'intent';
   /** Run. */
   readonly txn: string;
@@ -57,7 +63,7 @@ export interface IntentClaims extends Common {
 }
 
 /** D: the dispatch token, bound to the workload's proof key and attestation. */
-export interface DispatchClaims extends Common {
+export interface DispatchClaims extends Launched {
   readonly class: 'dispatch';
   readonly txn: string;
   readonly req_wl: string;

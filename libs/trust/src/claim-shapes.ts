@@ -99,9 +99,15 @@ function session(from: JsonObject): SessionClaims {
   };
 }
 
+/** Common claims of a token that stems from a launch. */
+const launched = (from: JsonObject) => ({
+  ...common(from),
+  ...(from['key'] === undefined ? {} : { key: word(from, 'key') }),
+});
+
 function intent(from: JsonObject): IntentClaims {
   return {
-    ...common(from),
+    ...launched(from),
     class: 'intent',
     txn: word(from, 'txn'),
     act: actor(inner(from, 'act')),
@@ -117,7 +123,7 @@ function dispatch(from: JsonObject): DispatchClaims {
   const author = inner(context, 'author');
   const evidence = inner(from, 'att');
   return {
-    ...common(from),
+    ...launched(from),
     class: 'dispatch',
     txn: word(from, 'txn'),
     req_wl: word(from, 'req_wl'),

@@ -12,10 +12,16 @@ export async function readJson(c: ApiContext, limit: number): Promise<unknown> {
   if (bytes.length === 0) return {};
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) throw mediaTypeUnsupported(type, 'application/json');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes), wellFormed) as unknown;
   } catch {
     throw bodyMalformed('JSON in UTF-8');
   }
+}
+
+/** Half a surrogate pair, which an escape can spell, is no text: no UTF-8 has it, so nothing behind here could take it. */
+function wellFormed(key: string, value: unknown): unknown {
+  if (!key.isWellFormed() || (typeof value === 'string' && !value.isWellFormed())) throw bodyMalformed('JSON in UTF-8');
+  return value;
 }
 
 /** Bytes of a refused body that are read and thrown away, so that a client who is still sending learns why. */

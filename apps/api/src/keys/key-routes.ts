@@ -45,7 +45,7 @@ export class KeyRoutes {
       method: 'post',
       path: '/v1/keys/{id}:revoke',
       tag: 'keys',
-      summary: 'End a key; its sessions end within a second',
+      summary: 'End a key; its sessions and the runs it asked for end within a second',
       body: z.strictObject({}).openapi('RevokeKey'),
       answers: { 200: { description: 'The key', schema: key } },
       handle: async ({ c, asker, params }) => {

@@ -14,7 +14,7 @@ export function dispatchClaims(
   jkt: string,
   nowMs: number,
 ): MintClaims<'dispatch'> {
-  const { org, run, facts } = launch;
+  const { org, run, key, facts } = launch;
   return {
     aud: 'sallyport',
     sub: launch.subject,
@@ -22,6 +22,7 @@ export function dispatchClaims(
     org,
     env: launch.environment,
     txn: run,
+    key,
     req_wl: serviceAudience('runtime'),
     act: { sub: `org/${org}/run/${run}/dispatch/${attempt.dispatch}`, sub_profile: 'ai_agent', act: facts.act },
     cnf: { jkt },

@@ -101,7 +101,7 @@ export class MintIntent {
 }
 
 const claimsOf = (
-  { subject, org, environment, run, facts }: Launch,
+  { subject, org, environment, run, key, facts }: Launch,
   { jti, dispatch, envelope, edge, epoch }: NewAttempt,
 ) => ({
   aud: serviceAudience('runtime'),
@@ -110,6 +110,7 @@ const claimsOf = (
   org,
   env: environment,
   txn: run,
+  key,
   act: facts.act,
   wsp: facts.wsp,
   dsp: { id: dispatch, h: envelope },

@@ -1115,7 +1115,7 @@ export const IdentityService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
-   * RevokeApiKey ends a key; sessions begun with it end within a second.
+   * RevokeApiKey ends a key; sessions begun with it and runs it asked for end within a second, their work uncommitted.
    *
    * @generated from rpc identity.v1.IdentityService.RevokeApiKey
    */
