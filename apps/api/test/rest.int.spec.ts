@@ -204,6 +204,15 @@ describe('a refusal', () => {
     expect(errors.map(({ pointer }) => pointer).sort()).toEqual(['/body/mounts/0/workspace', '/body/root']);
   });
 
+  test.each(['bogus', 'running&state=bogus'])('of the state %s names the states there are', async (state) => {
+    const { errors } = (await problem(await stack.fetch(`/v1/runs?state=${state}`))) as {
+      errors: { pointer: string; detail: string }[];
+    };
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.pointer).toMatch(/^\/query\/state/);
+    expect(errors[0]?.detail).toContain('cancelled');
+  });
+
   test('of a host name of somebody else is 421', async () => {
     const { request } = await import('node:http');
     const status = await new Promise((resolve) =>

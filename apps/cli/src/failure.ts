@@ -44,16 +44,17 @@ export class Failure extends Error {
     const [why, ...rest] = problem.detail.split('; ');
     const more = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`);
     const reasons = more.length > 1 ? more.join(', ') : (why ?? problem.detail);
-    return new Failure(exitOfStatus(status), problem, reasons, rest.join('; ') || hint(status));
+    return new Failure(exitOfStatus(status), problem, reasons, rest.join('; ') || hint(status, problem.code));
   }
 }
 
 export const usage = (what: string, why: string, next: string): Failure =>
   Failure.of(exit.usage, 'cli.usage', what, why, next);
 
-function hint(status: number): string {
+function hint(status: number, code: string): string {
   if (status === 401 || status === 403) return 'check the token (SALLY_TOKEN or .sally/token) and its scopes';
   if (status === 404) return 'list what there is with the matching `ls`';
   if (status >= 500) return 'run `sally doctor`, then try again';
-  return 'run the command with --help';
+  // Every refusal of the API has a page that says when it comes and what to do.
+  return `see what to do with: sally api GET /problems/${code}`;
 }

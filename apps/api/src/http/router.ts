@@ -72,6 +72,12 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: 'query' | 'body')
 }
 
 function violations(issue: z.core.$ZodIssue, where: string): Violation[] {
+  if (issue.code === 'invalid_union') {
+    // Of several forms, the one the value has says best what is wrong with it.
+    const meant = issue.errors.find((branch) => branch.some(({ code }) => code !== 'invalid_type')) ?? issue.errors[0];
+    if (meant !== undefined)
+      return meant.flatMap((each) => violations({ ...each, path: [...issue.path, ...each.path] }, where));
+  }
   const at = (path: readonly PropertyKey[]): string =>
     `/${[where, ...path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/')}`;
   if (issue.code !== 'unrecognized_keys') return [{ pointer: at(issue.path), detail: issue.message }];

@@ -6,12 +6,14 @@ import { usage } from '../failure.ts';
 import { type Flags, isSet, listOf, readText, textOf } from '../flags.ts';
 import { visible } from '../output/visible.ts';
 
+const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
 export async function callApi(
   context: Context,
   [method = '', path = '']: readonly (string | undefined)[],
   flags: Flags,
 ): Promise<number> {
-  if (!/^[A-Za-z]{3,7}$/.test(method))
+  if (!methods.has(method.toUpperCase()))
     throw usage('the method is not usable', `${JSON.stringify(method)} is none`, 'use GET, POST or PUT');
   const { api, printer } = context;
   if (isSet(flags, 'paginate')) {
