@@ -3,7 +3,8 @@
  * limits: what no control plane can beat.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -19,21 +20,25 @@ interface Work {
 export interface BareRun {
   /** Milliseconds from spawn to the first event the agent emitted. */
   readonly firstEventMs: number;
-  /** Milliseconds from spawn to the end of the process. */
+  /** Milliseconds from spawn to the end of the process, when it was waited for. */
   readonly endMs: number;
 }
 
 const socketName = 'tether.sock';
 
-/** Runs the agent once and measures from outside. */
-export async function bareRun(work: Work): Promise<BareRun> {
+/** Runs the agent once and measures from outside; `until` its first event, after which it is killed, or its end. */
+export async function bareRun(work: Work, until: 'event' | 'end'): Promise<BareRun> {
   const directory = mkdtempSync(join(tmpdir(), 'sally-bare-'));
   const started = { at: 0, first: 0 };
+  let sandbox: ChildProcess | undefined;
   const server = await serve(join(directory, socketName), work, () => {
     started.first ||= performance.now();
+    // Without a model behind it the agent would try again for long.
+    if (until === 'event') sandbox?.kill('SIGKILL');
   });
   started.at = performance.now();
-  await new Promise((resolve) => spawn('bwrap', bwrapArgs(directory), { stdio: 'ignore' }).once('exit', resolve));
+  sandbox = spawn('bwrap', bwrapArgs(directory), { stdio: 'ignore' });
+  await once(sandbox, 'exit');
   const endMs = performance.now() - started.at;
   server.closeAllConnections();
   server.close();
@@ -44,7 +49,7 @@ export async function bareRun(work: Work): Promise<BareRun> {
 /** Runs a bare command under the same sandbox. */
 export async function bareCommand(argv: readonly string[]): Promise<number> {
   const started = performance.now();
-  const args = [...bwrapArgs(tmpdir()).slice(0, -2), ...argv];
+  const args = [...bwrapArgs(tmpdir()).slice(0, -3), ...argv];
   await new Promise((resolve) => spawn('bwrap', args, { stdio: 'ignore' }).once('exit', resolve));
   return performance.now() - started;
 }
@@ -93,6 +98,7 @@ function bwrapArgs(tether: string): string[] {
     ...places,
     '--',
     '/opt/sallyport/node',
+    '--no-warnings',
     '/opt/sallyport/agent.mjs',
   ];
 }

@@ -52,7 +52,7 @@ export const r2: StackBench = {
     const measured = await interleave(
       {
         ours: () => repeat(() => firstAgentByte(stack, stages)),
-        floor: () => repeat(async () => (await bareRun(native)).firstEventMs),
+        floor: () => repeat(async () => (await bareRun(native, 'event')).firstEventMs),
       },
       rounds,
     );
@@ -115,7 +115,7 @@ export const r2x: StackBench = {
         floor: () =>
           inParallel(async () => {
             disk.write();
-            await bareRun(exec);
+            await bareRun(exec, 'end');
           }),
       },
       rounds,

@@ -1,13 +1,16 @@
 /** W1: a rw mount of 10,000 files on an edge that has seen them / `git worktree add`. W2: the platform commit of 100 changed files / `git add -A && git commit`. */
 
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { StartedStack } from '../e2e/started-stack.ts';
-import { type Figure, figure, interleave, type StackBench } from './bench.ts';
+import { type Figure, figure, interleave, median, type StackBench } from './bench.ts';
+
+const execute = promisify(execFile);
 
 const files = 10_000;
 const changed = 100;
@@ -18,7 +21,8 @@ interface Sample {
   close(): void;
 }
 
-function git(directory: string, ...args: readonly string[]): string {
+/** Not synchronous: connections to the stack that idle meanwhile must see their end. */
+async function git(directory: string, ...args: readonly string[]): Promise<void> {
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: directory,
@@ -28,27 +32,27 @@ function git(directory: string, ...args: readonly string[]): string {
     GIT_COMMITTER_NAME: 'a',
     GIT_COMMITTER_EMAIL: 'a@b',
   };
-  return execFileSync('git', args, { cwd: directory, env, encoding: 'utf8', maxBuffer: 1 << 28 });
+  await execute('git', args, { cwd: directory, env });
 }
 
-function sample(): Sample {
+async function sample(): Promise<Sample> {
   const directory = mkdtempSync(join(tmpdir(), 'sally-w-'));
   const repository = join(directory, 'repository');
   mkdirSync(repository);
-  git(repository, 'init', '-q', '-b', 'main');
+  await git(repository, 'init', '-q', '-b', 'main');
   for (let index = 0; index < files; index += 1) {
     const folder = join(repository, `d${index % 100}`);
     if (index < 100) mkdirSync(folder);
     writeFileSync(join(folder, `f${index}.txt`), `file ${index}\n${'x'.repeat(index % 500)}\n`);
   }
-  git(repository, 'add', '-A');
-  git(repository, 'commit', '-q', '-m', 'first');
+  await git(repository, 'add', '-A');
+  await git(repository, 'commit', '-q', '-m', 'first');
   return { directory, repository, close: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
 async function importInto(stack: StartedStack, from: Sample, name: string): Promise<void> {
   const bundle = join(from.directory, 'bundle');
-  git(from.repository, 'bundle', 'create', '-q', bundle, 'HEAD', 'main');
+  await git(from.repository, 'bundle', 'create', '-q', bundle, 'HEAD', 'main');
   const bytes = await readFile(bundle);
   const response = await fetch(new URL(`/v1/workspaces/${name}/bundle`, stack.rest.url), {
     method: 'PUT',
@@ -74,14 +78,14 @@ async function stageOf(stack: StartedStack, argv: readonly string[], stage: stri
   return Number(detail?.['work_micros'] ?? reached?.data['took_micros']) / 1000;
 }
 
-async function timed(work: () => void): Promise<number> {
+async function timed(work: () => Promise<void>): Promise<number> {
   const started = performance.now();
-  work();
+  await work();
   return performance.now() - started;
 }
 
 async function withSample(stack: StartedStack, measure: (sample: Sample) => Promise<Figure>): Promise<Figure> {
-  const made = sample();
+  const made = await sample();
   try {
     if (!(await stack.rest.exists('/v1/workspaces/bench'))) await importInto(stack, made, 'bench');
     return await measure(made);
@@ -118,21 +122,29 @@ export const w1: StackBench = {
     }),
 };
 
+/** Changes a hundred files; its word makes each time different. */
+const change = `i=0; while [ $i -lt ${changed} ]; do echo "$0 $i" > d$i/f$i.txt; i=$((i+1)); done`;
+
+async function commitOf(repository: string, word: string, ...config: readonly string[]): Promise<number> {
+  await execute('sh', ['-c', change, word], { cwd: repository });
+  return timed(async () => {
+    await git(repository, ...config, 'add', '-A');
+    await git(repository, ...config, 'commit', '-q', '-m', 'next');
+  });
+}
+
 export const w2: StackBench = {
   id: 'W2',
   run: ({ rounds, stack }) =>
     withSample(stack, async ({ repository }) => {
       let round = 0;
-      const change = (): string => `i=0; while [ $i -lt ${changed} ]; do echo "$0 $i" > d$i/f$i.txt; i=$((i+1)); done`;
+      const synced: number[] = [];
       const measured = await interleave(
         {
-          ours: () => stageOf(stack, ['sh', '-c', change(), `ours-${++round}`], 'captured'),
-          floor: () => {
-            execFileSync('sh', ['-c', change(), `floor-${++round}`], { cwd: repository });
-            return timed(() => {
-              git(repository, 'add', '-A');
-              git(repository, 'commit', '-q', '-m', 'next');
-            });
+          ours: () => stageOf(stack, ['sh', '-c', change, `ours-${++round}`], 'captured'),
+          floor: async () => {
+            synced.push(await commitOf(repository, `synced-${++round}`, '-c', 'core.fsync=all'));
+            return commitOf(repository, `floor-${++round}`);
           },
         },
         rounds,
@@ -144,7 +156,7 @@ export const w2: StackBench = {
           bar: { atMost: 2.0 },
         },
         measured,
-        { unit: 'ms' },
+        { unit: 'ms', 'git with core.fsync=all': median(synced) },
       );
     }),
 };

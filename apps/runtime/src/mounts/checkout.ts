@@ -1,6 +1,7 @@
 /** A tree into an existing empty directory, with the stat data of every file kept for the capture. */
 
-import { lchown, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lchownSync, lstatSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { cleanGit } from '@sallyport/store/clean-git';
@@ -9,6 +10,9 @@ import { mountCheckout } from './mount-faults.ts';
 
 /** Milliseconds git may take for the largest tree. */
 const timeoutMs = 300_000;
+
+/** Milliseconds of calls between two turns of the event loop. */
+const sliceMs = 8;
 
 export interface Checkout {
   readonly gitDir: string;
@@ -47,7 +51,10 @@ export async function checkOut(checkout: Checkout): Promise<void> {
   if (checkout.uid !== undefined && checkout.uid !== process.getuid?.()) await handOver(checkout, checkout.uid);
 }
 
-/** Gives every file and folder to the sandbox's user; the index learns the change times this makes. */
+/**
+ * Gives every file and folder to the sandbox's user; the index learns the change times this makes. Synchronous in slices: two
+ * calls into the kernel's memory for each file, and a thread for each would take ten times as long.
+ */
 async function handOver(checkout: Checkout, uid: number): Promise<void> {
   const bytes = await readFile(checkout.index);
   const { entries } = parseIndex(bytes);
@@ -57,13 +64,14 @@ async function handOver(checkout: Checkout, uid: number): Promise<void> {
       folders.add(path.slice(0, cut));
   }
   const changed = new Map<string, bigint>();
-  let done = 0;
+  let sliceStart = performance.now();
   for (const path of [...entries.keys(), ...folders]) {
     const file = Buffer.concat([Buffer.from(`${checkout.target}/`), Buffer.from(path, 'latin1')]);
-    await lchown(file, uid, uid);
-    if (entries.has(path)) changed.set(path, (await lstat(file, { bigint: true })).ctimeNs);
-    done += 1;
-    if (done % 256 === 0) await breathe();
+    lchownSync(file, uid, uid);
+    if (entries.has(path)) changed.set(path, lstatSync(file, { bigint: true }).ctimeNs);
+    if (performance.now() - sliceStart < sliceMs) continue;
+    await breathe();
+    sliceStart = performance.now();
   }
   await writeFile(checkout.index, restampIndex(bytes, changed));
 }

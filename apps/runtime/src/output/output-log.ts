@@ -54,6 +54,9 @@ export interface OutputOptions {
   readonly publish: (event: UnitEvent) => void;
 }
 
+/** What a stage's own work took, for its detail: the time since the stage before also holds what went on beside it. */
+export const workMicros = (begunMs: number, endedMs: number): string => String(Math.round((endedMs - begunMs) * 1000));
+
 /** An event the supervisor may not send, or a number that leaves a gap. */
 export class RefusedOutput extends Error {
   override readonly name = 'RefusedOutput';

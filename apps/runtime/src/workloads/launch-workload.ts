@@ -22,6 +22,7 @@ import { AuditClient } from '@sallyport/service/audit';
 import { Log } from '@sallyport/service/log';
 import type { Backend, Handle } from '../backends/backend.ts';
 import { Mounts } from '../mounts/mounts.ts';
+import { workMicros } from '../output/output-log.ts';
 import { BACKEND } from '../parts.ts';
 import { auditFacts } from '../reports/transition-event.ts';
 import { workOf } from '../tether/work-of.ts';
@@ -104,8 +105,12 @@ export class LaunchWorkload {
     await this.#exchange(live, evidence, intent);
     live.output.stage('attested', { evidence: (record.evidence ?? '').slice(0, 12) });
     live.sender.start();
+    const begun = this.clock.monotonic();
     await this.#prepareMounts(live, handle);
-    live.output.stage('mounted', { mounts: String(record.mounts.length) });
+    live.output.stage('mounted', {
+      mounts: String(record.mounts.length),
+      work_micros: workMicros(begun, this.clock.monotonic()),
+    });
     await journalled;
     live.ending.signal.throwIfAborted();
     if (record.state !== 'starting') return;

@@ -7,11 +7,13 @@
 import { create } from '@bufbuild/protobuf';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Committed, CommittedSchema } from '@sallyport/contracts/unit/v1/event';
+import { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { Log } from '@sallyport/service/log';
 import type { Backend, Handle } from '../backends/backend.ts';
 import { Mounts } from '../mounts/mounts.ts';
 import type { PreparedMount } from '../mounts/prepared-mount.ts';
+import { workMicros } from '../output/output-log.ts';
 import { BACKEND } from '../parts.ts';
 import { Backoff } from '../reports/backoff.ts';
 import { howItEnded } from './how-it-ended.ts';
@@ -41,6 +43,7 @@ export class SettleWorkload {
   constructor(
     private readonly transitions: Transitions,
     private readonly mounts: Mounts,
+    private readonly clock: Clock,
     private readonly log: Log,
     @Inject(BACKEND) private readonly backend: Backend,
   ) {}
@@ -124,13 +127,17 @@ export class SettleWorkload {
       ({ mode, workspace }) => mode === 'rw' && !record.commits.some((commit) => commit.workspace === workspace),
     );
     record.reason = 'capturing: the sandbox is gone and its work is being committed';
+    const begun = this.clock.monotonic();
     const outcomes = await Promise.all(owed.map((mount) => this.#captureOne(live, mount)));
     const commits = outcomes.filter((outcome) => outcome !== undefined);
     for (const committed of commits) {
       record.commits.push(committed);
       output.say({ case: 'committed', value: committed });
     }
-    output.stage('captured', { mounts: String(commits.length) });
+    output.stage('captured', {
+      mounts: String(commits.length),
+      work_micros: workMicros(begun, this.clock.monotonic()),
+    });
     return commits.length === owed.length;
   }
 
