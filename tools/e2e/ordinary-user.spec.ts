@@ -1,4 +1,15 @@
-import { accessSync, chmodSync, constants, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,6 +22,9 @@ const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
 const folder = mkdtempSync(join(tmpdir(), 'sally-user-'));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A shell that may mount, for nobody else to see. */
+const root = ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c'] as const;
 
 const run = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Said> =>
   command(argv[0] ?? '', argv.slice(1), { env });
@@ -54,10 +68,27 @@ describe('npm start as an ordinary user', () => {
     const data = join(folder, 'full');
     const full = `mkdir -p ${data} && mount -t tmpfs -o size=64m none ${data} && exec "$@"`;
     const start = [node, join(repository, 'tools/start/main.ts'), '--data', join(data, 'data')];
-    const said = await run(['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', full, 'sh', ...start]);
+    const said = await run([...root, full, 'sh', ...start]);
     expect(said.code).toBe(1);
     expect(said.stderr).toMatch(/\d+ MiB free/);
     expect(said.stderr).toContain('--data');
+  }, 30_000);
+
+  test('leaves a folder of another user alone', async () => {
+    const data = join(folder, 'foreign');
+    mkdirSync(data);
+    const format = join(data, 'format.json');
+    writeFileSync(format, '{"format":1}');
+    // A stranger's file: root gives its own away, everybody else borrows one of root's.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) chownSync(format, 1, 1);
+    const borrow = isRoot ? 'true' : `mount --bind /etc/passwd ${format}`;
+    const start = [node, join(repository, 'tools/start/main.ts'), '--data', data];
+    const said = await run([...root, `${borrow} && exec "$@"`, 'sh', ...start]);
+    expect(said.code).toBe(1);
+    expect(said.stderr).toContain('belongs to another user');
+    expect(said.stderr).toContain('--data');
+    expect(readdirSync(data)).toEqual(['format.json']);
   }, 30_000);
 
   test('shows the demo to its end', async () => {

@@ -74,6 +74,14 @@ function ensurePackages() {
   const stampFile = join(root, 'node_modules', '.sallyport-lock');
   const node = join(root, 'node_modules', '.bin', 'node');
   if (existsSync(node) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  try {
+    accessSync(root, constants.W_OK);
+  } catch {
+    stop(3, [
+      `The dependencies go into ${root}, where this user may not write.`,
+      'Clone into a folder of your own, or give this one to the user who starts.',
+    ]);
+  }
   process.stderr.write('installing dependencies (once) ...\n');
   // Not `npm ci`: it refuses a lockfile without the optional packages of platforms that a mirror does not carry. This honours the same lockfile.
   const done = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {

@@ -7,6 +7,7 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -69,6 +70,8 @@ export function prepareLayout(data: string): Layout {
   for (const directory of [layout.nats, layout.bucket, layout.secrets, layout.logs, layout.workspace])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const directory of [layout.run, layout.runtime]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  // Anybody can foresee the name of a folder under `/tmp` and make it first.
+  if (run !== join(data, 'run')) assertOwn(run, 'remove it');
   return layout;
 }
 
@@ -87,6 +90,18 @@ function makeData(data: string): void {
   }
 }
 
+/** What another user made is left alone: root would take its database over, and leave it to nobody else. */
+function assertOwn(path: string, remedy: string): void {
+  const { uid } = lstatSync(path);
+  if (uid === process.getuid?.()) return;
+  throw new Fault(
+    'failed_precondition',
+    'start.data_owner',
+    `${path} belongs to another user (uid ${uid}); ${remedy}, or choose another folder with --data DIR`,
+    { path, uid: String(uid) },
+  );
+}
+
 function checkFormat(data: string): void {
   const file = join(data, 'format.json');
   if (!existsSync(file)) {
@@ -94,6 +109,7 @@ function checkFormat(data: string): void {
     writeFileSync(file, JSON.stringify({ format }));
     return;
   }
+  assertOwn(file, 'start as that user');
   const found = readJson(file);
   if (found === undefined) throw corrupt(data, 'format.json is not readable');
   if (found.format !== format)

@@ -17,7 +17,7 @@ export async function heldLimits(): Promise<HeldLimits> {
     profile: 'best-effort',
     notes: [
       `No control groups here (${lacking.cause}): the seeded roles run under the profile best-effort, which limits single processes only.`,
-      `To limit whole agents start as root, or with: ${delegated}`,
+      `To limit whole agents start as root, with a --data folder of its own, or with: ${delegated}`,
     ],
   };
 }
