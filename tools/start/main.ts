@@ -24,14 +24,32 @@ const exitCodes: Readonly<Record<string, number>> = {
   'start.running': 6,
   'start.port_taken': 6,
   'start.isolation': 3,
+  'start.clone_unwritable': 3,
   'bus.nats_missing': 3,
   'store.postgres_missing': 3,
 };
 
+/** Bundles go into the clone; a clone of somebody else's is the one thing a person can mend. */
+async function build(): Promise<boolean> {
+  try {
+    return await buildAll();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'EACCES' && code !== 'EROFS') throw error;
+    throw new Fault(
+      'failed_precondition',
+      'start.clone_unwritable',
+      `the bundles in ${repository}dist are not up to date and this user may not write them (${code}); clone into a folder of your own, or give this one to the user who starts`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
 async function run(options: StartOptions): Promise<number> {
   const started = performance.now();
   assertNamespaces();
-  if (await buildAll()) note(`bundles built in ${seconds(performance.now() - started)}`);
+  if (await build()) note(`bundles built in ${seconds(performance.now() - started)}`);
   const interrupted = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
   });
