@@ -9,7 +9,7 @@ import pg from 'pg';
 import type { Layout } from './layout.ts';
 import { repository } from './options.ts';
 import type { Secrets } from './secrets.ts';
-import { endLeftover } from './servers.ts';
+import { endLeftover, keepUp } from './servers.ts';
 
 export interface Database {
   /** URL of a service's own role. */
@@ -19,7 +19,6 @@ export interface Database {
 }
 
 const name = 'sallyport';
-const restartMs = 100;
 
 /** Starts the server, brings every schema up to date, and starts it again when it dies unasked. */
 export async function keepDatabase(
@@ -35,26 +34,14 @@ export async function keepDatabase(
       socketDirectory: join(layout.run, 'postgres'),
       password: secrets.databasePassword('postgres'),
     });
-  let server = await start();
-  await prepare(server, secrets, services);
-  let stopping = false;
-  const watch = async (watched: EmbeddedPostgres): Promise<void> => {
-    const code = await watched.exited;
-    if (stopping) return;
-    onRestart(`exit ${code}`);
-    await new Promise((resolve) => setTimeout(resolve, restartMs));
-    server = await start().catch(() => watched);
-    void watch(server);
-  };
-  void watch(server);
-  const url = (service: Caller): string => server.url(name, role(service), secrets.databasePassword(role(service)));
+  const first = await start();
+  await prepare(first, secrets, services);
+  const kept = keepUp(first, start, onRestart);
+  const url = (service: Caller): string => first.url(name, role(service), secrets.databasePassword(role(service)));
   return {
     url,
-    pid: () => server.pid,
-    stop: () => {
-      stopping = true;
-      return server.stop();
-    },
+    pid: () => kept.current().pid,
+    stop: () => kept.stop(),
   };
 }
 

@@ -1,7 +1,8 @@
-/** NATS, kept up: started again on the same port when it dies. Postgres likewise. */
+/** Servers that are not ours, kept up: started again when they die unasked. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Seeds } from '@sallyport/bus/nats-server';
 import { NatsServer } from '@sallyport/bus/nats-server';
 
@@ -12,35 +13,58 @@ export interface KeptServer {
   stop(): Promise<void>;
 }
 
+interface Server {
+  /** Its exit code, once it has ended. */
+  readonly exited: Promise<number | null>;
+  stop(): Promise<void>;
+}
+
+export interface Kept<S extends Server> {
+  /** The one that runs now. */
+  current(): S;
+  stop(): Promise<void>;
+}
+
 const restartMs = 100;
 
-/** Starts NATS and keeps it up. */
-export async function keepNats(directory: string, seeds: Seeds, onRestart: (why: string) => void): Promise<KeptServer> {
-  await endLeftover(join(directory, 'nats.pid'), directory);
-  let server = await NatsServer.start({ directory, seeds, port: 0 });
-  const port = Number(new URL(server.url).port);
+/** Keeps a server up that has been started; `again` starts its successor. Nothing runs any more once `stop` has resolved. */
+export function keepUp<S extends Server>(first: S, again: () => Promise<S>, onRestart: (why: string) => void): Kept<S> {
+  let server = first;
   let stopping = false;
-  const watch = async (watched: NatsServer): Promise<void> => {
-    const code = await watched.exited;
-    if (stopping) return;
-    onRestart(`exit ${code}`);
-    await new Promise((resolve) => setTimeout(resolve, restartMs));
-    try {
-      server = await NatsServer.start({ directory, seeds, port });
-      void watch(server);
-    } catch {
-      void watch(watched);
+  const watch = async (): Promise<void> => {
+    let why = `exit ${await server.exited}`;
+    while (!stopping) {
+      onRestart(why);
+      await pause(restartMs);
+      if (stopping) return;
+      try {
+        server = await again();
+        // The stop came while it was being started.
+        if (stopping) return await server.stop();
+        why = `exit ${await server.exited}`;
+      } catch (error) {
+        why = error instanceof Error ? error.message : String(error);
+      }
     }
   };
-  void watch(server);
+  const watching = watch();
   return {
-    url: server.url,
-    pid: () => server.child.pid,
-    stop: () => {
+    current: () => server,
+    stop: async () => {
       stopping = true;
-      return server.stop();
+      await server.stop();
+      await watching;
     },
   };
+}
+
+/** Starts NATS and keeps it up on the same port. */
+export async function keepNats(directory: string, seeds: Seeds, onRestart: (why: string) => void): Promise<KeptServer> {
+  await endLeftover(join(directory, 'nats.pid'), directory);
+  const first = await NatsServer.start({ directory, seeds, port: 0 });
+  const port = Number(new URL(first.url).port);
+  const kept = keepUp(first, () => NatsServer.start({ directory, seeds, port }), onRestart);
+  return { url: first.url, pid: () => kept.current().child.pid, stop: () => kept.stop() };
 }
 
 /**
