@@ -87,9 +87,12 @@ export class EmbeddedPostgres {
 
   /** Fast shutdown: sessions end, the write-ahead log is closed cleanly. */
   async stop(): Promise<void> {
-    const pid = this.#serverPid();
+    // Once it has ended, the number in its file may be anybody's.
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     try {
-      process.kill(pid ?? this.#child.pid ?? 0, 'SIGINT');
+      const pid = this.#serverPid();
+      if (pid === undefined) this.#child.kill('SIGINT');
+      else process.kill(pid, 'SIGINT');
     } catch {
       // It has ended already.
     }
@@ -98,7 +101,9 @@ export class EmbeddedPostgres {
 
   #serverPid(): number | undefined {
     try {
-      return Number(readFileSync(join(this.#options.directory, 'postmaster.pid'), 'utf8').split('\n')[0]);
+      const pid = Number(readFileSync(join(this.#options.directory, 'postmaster.pid'), 'utf8').split('\n')[0]);
+      // 0 and 1 would be this process's own group and the machine's first process.
+      return Number.isInteger(pid) && pid > 1 ? pid : undefined;
     } catch {
       return undefined;
     }
