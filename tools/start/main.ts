@@ -6,7 +6,7 @@ import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
 import { heldLimits } from './limits.ts';
 import { assertNamespaces } from './namespaces.ts';
-import { parseOptions, repository, type StartOptions, usage } from './options.ts';
+import { defaultData, parseOptions, repository, type StartOptions, usage } from './options.ts';
 import type { Rest } from './rest.ts';
 import { seed } from './seed.ts';
 import { type Stack, startStack } from './stack.ts';
@@ -83,7 +83,7 @@ async function serve(
   out('');
   out(`API    ${stack.url}`);
   out(`Token  ${relative(process.cwd(), stack.layout.token) || stack.layout.token}`);
-  out('Next   npx sally run create demo --task "Report again" --wait');
+  out(`Next   npx sally run create demo --task "Report again" --wait${whereFlags(stack)}`);
   process.send?.({ ready: stack.url, pids: stack.pids() });
   if (options.once) return result;
   process.on('message', (message) => {
@@ -93,6 +93,10 @@ async function serve(
   note('stopping ...');
   return 0;
 }
+
+/** What the CLI has to be told when it cannot find the stack by itself: it looks in `.sally` of the folder it runs in. */
+const whereFlags = ({ layout, url }: Stack): string =>
+  layout.data === defaultData ? '' : ` --url ${url} --token "$(cat ${layout.token})"`;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 

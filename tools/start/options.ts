@@ -8,6 +8,9 @@ import { Fault } from '@sallyport/core/fault';
 /** Root of the clone. */
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Where everything is kept unless another folder is named; the CLI looks here too. */
+export const defaultData = join(repository, '.sally');
+
 export interface StartOptions {
   /** Everything the stack keeps. */
   readonly data: string;
@@ -37,7 +40,7 @@ export function parseOptions(argv: readonly string[]): StartOptions | 'help' {
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw usageFault(`--port takes a number from 1 to 65535, not ${JSON.stringify(values.port)}`);
   return {
-    data: resolve(values.data ?? join(repository, '.sally')),
+    data: resolve(values.data ?? defaultData),
     port,
     host: values.host,
     demo: values['no-demo'] !== true,
