@@ -30,6 +30,12 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write(`--rounds takes a whole number from 1, not ${values.rounds}\n`);
+  process.exit(2);
+}
+
 const bar = ({ bar: limit }: Figure): string => ('atMost' in limit ? `<= ${limit.atMost}` : `>= ${limit.atLeast}`);
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
@@ -52,7 +58,7 @@ process.stdout.write(
 );
 for (const bench of wanted) {
   const before = load();
-  const found = await measure(bench.id, { rounds: Number(values.rounds) });
+  const found = await measure(bench.id, { rounds });
   figures.push({ ...found, load: before });
   const detail = Object.entries(found.detail).map(
     ([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`,

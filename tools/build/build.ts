@@ -92,6 +92,18 @@ export async function buildAll(): Promise<boolean> {
   // Made aside and put in place whole: what runs from the old bundles never finds half of the new ones.
   const out = join(root, `dist.${process.pid}`);
   mkdirSync(out, { recursive: true });
+  try {
+    await bundle(out);
+    writeFileSync(join(out, 'stamp'), stamp);
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(out, dist);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+  return true;
+}
+
+async function bundle(out: string): Promise<void> {
   const entries = services.filter((name) => existsSync(join(root, 'apps', name, 'src', 'main.ts')));
   await Promise.all([
     build({
@@ -114,10 +126,6 @@ export async function buildAll(): Promise<boolean> {
     }),
     build({ ...common, entryPoints: { sally: 'apps/cli/src/main.ts' }, outdir: join(out, 'cli'), splitting: true }),
   ]);
-  writeFileSync(join(out, 'stamp'), stamp);
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(out, dist);
-  return true;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -12,12 +12,19 @@ const { values } = parseArgs({
   },
 });
 
+const kills = Number(values.kills);
+const seed = Number(values.seed);
+if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) {
+  process.stderr.write('--kills takes a whole number from 1 and --seed a whole number\n');
+  process.exit(2);
+}
+
 await buildAll();
 const stack = await StartedStack.start();
-process.stdout.write(`seed ${values.seed}\n`);
+process.stdout.write(`seed ${seed}\n`);
 const report = await chaos(stack, {
-  kills: Number(values.kills),
-  seed: Number(values.seed),
+  kills,
+  seed,
   say: (line) => process.stdout.write(`${line}\n`),
 });
 process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
