@@ -114,6 +114,42 @@ describe('an import of a hostile repository', () => {
     await expect(tryImport(bytes)).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'workspace.too_large' });
   });
 
+  /** Ten folders of ten folders, and so on: ten files of one byte become as many as depth says. */
+  function unfolding(directory: string, depth: number): string {
+    const blob = object(directory, 'blob', 'x');
+    const ten = (mode: string, oid: string) =>
+      Array.from({ length: 10 }, (_, at): [string, string, string] => [mode, `${at}`, oid]);
+    let tree = object(directory, 'tree', treeBytes(ten('100644', blob)));
+    for (let level = 1; level < depth; level += 1) tree = object(directory, 'tree', treeBytes(ten('40000', tree)));
+    return tree;
+  }
+
+  test('refuses a few trees that unfold to ten billion files', async () => {
+    const directory = world.repository('unfolds', { a: 'a' });
+    commitTree(directory, [['40000', 'd', unfolding(directory, 10)]]);
+    const bytes = world.bundle(directory);
+    expect(bytes.length).toBeLessThan(10_000);
+    await expect(tryImport(bytes)).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'workspace.too_large' });
+  });
+
+  test('that was taken for its head does not unfold by an undo', async () => {
+    const directory = world.repository('unfolds-later', { a: 'a' });
+    commitTree(directory, [['40000', 'd', unfolding(directory, 10)]]);
+    const tree = world.git(directory, ['mktree', '--missing'], '');
+    const head = world.git(directory, [
+      'commit-tree',
+      tree,
+      '-p',
+      world.git(directory, ['rev-parse', 'main']),
+      '-m',
+      'empty',
+    ]);
+    world.git(directory, ['update-ref', 'refs/heads/main', head]);
+    await tryImport(world.bundle(directory));
+    const undone = world.api.undoCommit({ workspace: `imported-${imported}`, commit: head }, await world.session());
+    await expect(undone).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'workspace.too_large' });
+  });
+
   test('refuses a pack whose header promises more objects than the limit', async () => {
     const directory = world.repository('count', { a: 'a' });
     const bytes = world.bundle(directory);

@@ -10,6 +10,7 @@ import { cleanGit, type GitOutcome, type GitRun } from '@sallyport/store/clean-g
 import { disguises } from '@sallyport/store/git-name';
 import { objectsRefused, tooLarge } from '../faults.ts';
 import { isStorablePath } from './entry-name.ts';
+import { checkExpanse } from './expanse.ts';
 import { makeGitDir } from './git-dir.ts';
 import { countObjects } from './pack-file.ts';
 
@@ -61,10 +62,7 @@ export class Quarantine {
 
   /** Runs git over the quarantined objects and the lender's. */
   git(args: readonly string[], more: Partial<GitRun> = {}): Promise<GitOutcome> {
-    const env = {
-      ...more.env,
-      ...(this.#alternates === '' ? {} : { GIT_ALTERNATE_OBJECT_DIRECTORIES: this.#alternates }),
-    };
+    const env = { ...more.env, ...this.#env() };
     return cleanGit({ ...more, gitDir: this.#gitDir, args, env });
   }
 
@@ -109,6 +107,15 @@ export class Quarantine {
       if (disguises(path.slice(path.lastIndexOf('/') + 1)).includes('.gitmodules')) modules.push(line.slice(0, 40));
     }
     for (const oid of modules) await this.#checkModules(oid);
+  }
+
+  /** Checks what a commit or tree unfolds to. @throws Fault `workspace.too_large`. */
+  checkExpanse(of: string): Promise<void> {
+    return checkExpanse({ gitDir: this.#gitDir, of, env: this.#env() });
+  }
+
+  #env(): Readonly<Record<string, string>> {
+    return this.#alternates === '' ? {} : { GIT_ALTERNATE_OBJECT_DIRECTORIES: this.#alternates };
   }
 
   /** A carriage return in a submodule path makes git write to another path than it checked. */

@@ -37,6 +37,7 @@ export class ImportWorkspace {
         const peeled = await quarantine.git(['rev-parse', '--verify', '--end-of-options', `${chosen.oid}^{commit}`]);
         const head = peeled.stdout.toString('latin1').trim();
         if (peeled.code !== 0 || head === '') throw badBundle('the ref is no commit');
+        await quarantine.checkExpanse(head);
         await quarantine.checkPaths(head);
         const pack = await quarantine.repack(head);
         const objects = await countObjects(pack.path);

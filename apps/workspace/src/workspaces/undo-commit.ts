@@ -46,6 +46,8 @@ export class UndoCommit {
     return await this.cache.quarantine(workspace.gitDir, async (quarantine) => {
       await writePack(quarantine.incoming, [object]);
       const id = await quarantine.admit();
+      // A history may hold what its head, which was counted when it came, does not.
+      await quarantine.checkExpanse(tree);
       const stored = await this.vault.put(workspace.row, id, quarantine.incoming);
       try {
         const row = await this.#commit(session, workspace.row, { commit, undone, stored });
