@@ -47,10 +47,17 @@ describe('npm start', () => {
     const first = await StartedStack.start({ data });
     const run = await first.exec(['sh', '-c', 'echo kept']);
     await first.ended(run.id);
+    const role = await first.rest.get<Record<string, unknown>>('/v1/roles/editor');
+    await first.rest.put('/v1/roles/editor', { ...role, persona: 'You answer to me.' });
     await first.stop(false);
     const began = performance.now();
     const second = await StartedStack.start({ data });
     expect(performance.now() - began).toBeLessThan(10_000);
+    const kept = await second.rest.get<{ provider: { base_url: string } }>('/v1/roles/editor');
+    expect(kept).toMatchObject({
+      persona: 'You answer to me.',
+      provider: { base_url: `http://127.0.0.1:${second.port + 1}` },
+    });
     expect(second.rest.token).toBe(first.rest.token);
     expect(await second.written(run.id)).toBe('kept\n');
     await second.stop(false);

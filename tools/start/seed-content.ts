@@ -11,8 +11,13 @@ export const demoFiles: Readonly<Record<string, string>> = {
   'README.md': '# Demo\n\nThe demo dispatch writes its report here.\n',
 };
 
-interface SeededRole {
+/** Name of the provider that stands for no account at all. */
+export const scriptedProvider = 'scripted';
+
+export interface SeededRole {
   readonly name: string;
+  readonly profile: string;
+  readonly provider: { readonly name: string; readonly base_url: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }
 
@@ -20,7 +25,12 @@ const tools = ['bash', 'read_file', 'write_file', 'edit_file', 'list_files'];
 
 /** Roles on the scripted model, which needs no account; provider and profile follow what this machine has. */
 export function seededRoles(modelUrl: string, profile: string): readonly SeededRole[] {
-  const provider = (model: string) => ({ name: 'scripted', dialect: 'anthropic_messages', base_url: modelUrl, model });
+  const provider = (model: string) => ({
+    name: scriptedProvider,
+    dialect: 'anthropic_messages',
+    base_url: modelUrl,
+    model,
+  });
   return [
     {
       name: 'demo',

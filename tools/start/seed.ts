@@ -5,7 +5,7 @@ import { busClient } from '@sallyport/bus/client';
 import { Bus } from '@sallyport/bus/connection';
 import { IdentityService, PrincipalKind } from '@sallyport/contracts/identity/v1/identity';
 import { Rest } from './rest.ts';
-import { companyFiles, demoFiles, seededRoles } from './seed-content.ts';
+import { companyFiles, demoFiles, type SeededRole, scriptedProvider, seededRoles } from './seed-content.ts';
 import type { Stack } from './stack.ts';
 
 export const org = 'acme';
@@ -17,7 +17,7 @@ export async function seed(stack: Stack, profile: string): Promise<Rest> {
   const rest = new Rest(stack.url, token);
   await ensureWorkspace(rest, 'company', companyFiles);
   await ensureWorkspace(rest, 'demo', demoFiles);
-  for (const role of seededRoles(stack.modelUrl, profile)) await rest.put(`/v1/roles/${role.name}`, role);
+  for (const role of seededRoles(stack.modelUrl, profile)) await ensureRole(rest, role);
   writeFileSync(stack.layout.cliConfig, JSON.stringify({ url: stack.url, tokenFile: stack.layout.token }), {
     mode: 0o600,
   });
@@ -52,4 +52,18 @@ async function makeKey(stack: Stack): Promise<string> {
 async function ensureWorkspace(rest: Rest, name: string, files: Readonly<Record<string, string>>): Promise<void> {
   if (await rest.exists(`/v1/workspaces/${name}`)) return;
   await rest.post('/v1/workspaces', { name, files });
+}
+
+/** What a person made of a role stays. Only where the scripted model answers, and what this machine can limit, are brought up to date. */
+async function ensureRole(rest: Rest, seeded: SeededRole): Promise<void> {
+  const path = `/v1/roles/${seeded.name}`;
+  if (!(await rest.exists(path))) {
+    await rest.put(path, seeded);
+    return;
+  }
+  const kept = await rest.get<SeededRole>(path);
+  const { base_url } = seeded.provider;
+  const isCurrent = kept.provider.base_url === base_url && kept.profile === seeded.profile;
+  if (kept.provider.name !== scriptedProvider || isCurrent) return;
+  await rest.put(path, { ...kept, profile: seeded.profile, provider: { ...kept.provider, base_url } });
 }
