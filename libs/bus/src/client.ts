@@ -9,11 +9,12 @@ import {
   type MessageInitShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { headers, type Msg, NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import { headers, type Msg, NoRespondersError, TimeoutError } from '@nats-io/transport-node';
 import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
 import type { Bus } from './connection.ts';
 import type { BusClient, CallOptions } from './handlers.ts';
+import { ConnectionLost } from './requests.ts';
 import { rpcSubject } from './subject.ts';
 import { injectTrace } from './trace.ts';
 import { decodeFault, header } from './wire.ts';
@@ -62,16 +63,10 @@ async function send(
   target: Caller,
 ): Promise<Msg> {
   if (!bus.connected) throw disconnected(target);
-  let stop = (): void => undefined;
-  const lost = new Promise<never>((_, reject) => {
-    stop = bus.onLost(() => reject(disconnected(target)));
-  });
   try {
-    return await Promise.race([bus.nats.request(subject, body, options), lost]);
+    return await bus.requests.ask(subject, body, options);
   } catch (error) {
-    throw error instanceof Fault ? error : transportFault(error, target);
-  } finally {
-    stop();
+    throw error instanceof ConnectionLost ? disconnected(target) : transportFault(error, target);
   }
 }
 
@@ -86,8 +81,7 @@ const disconnected = (target: Caller): Fault =>
   );
 
 function transportFault(error: unknown, target: Caller): Fault {
-  const cause = error instanceof RequestError && error.cause !== undefined ? error.cause : error;
-  if (cause instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())) {
+  if (error instanceof NoRespondersError) {
     return new Fault(
       'unavailable',
       'bus.no_responder',
@@ -96,7 +90,7 @@ function transportFault(error: unknown, target: Caller): Fault {
       { cause: error },
     );
   }
-  if (cause instanceof TimeoutError) {
+  if (error instanceof TimeoutError) {
     return new Fault(
       'deadline_exceeded',
       'bus.timeout',

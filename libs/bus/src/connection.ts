@@ -1,8 +1,9 @@
 /** One authenticated connection to NATS, and whose it is. */
 
-import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { connect, type NatsConnection, nkeyAuthenticator, PermissionViolationError } from '@nats-io/transport-node';
 import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
+import { Requests } from './requests.ts';
 import { inboxPrefix } from './subject.ts';
 
 export interface BusOptions {
@@ -18,12 +19,15 @@ export class Bus {
   readonly caller: Caller;
   readonly nats: NatsConnection;
 
-  readonly #waiting = new Set<() => void>();
+  /** Calls to other services. */
+  readonly requests: Requests;
+
   #connected = true;
 
   private constructor(caller: Caller, nats: NatsConnection) {
     this.caller = caller;
     this.nats = nats;
+    this.requests = new Requests(nats, inboxPrefix(caller));
     void this.#watch();
   }
 
@@ -32,20 +36,17 @@ export class Bus {
     return this.#connected;
   }
 
-  /** Calls back once if the connection is lost; answers how to take the listener off. An answer that was under way will not come. */
-  onLost(listener: () => void): () => void {
-    this.#waiting.add(listener);
-    return () => this.#waiting.delete(listener);
-  }
-
   async #watch(): Promise<void> {
-    for await (const { type } of this.nats.status()) {
-      if (type === 'reconnect') this.#connected = true;
-      if (type !== 'disconnect') continue;
+    for await (const status of this.nats.status()) {
+      if (status.type === 'reconnect') this.#connected = true;
+      if (status.type === 'error' && status.error instanceof PermissionViolationError) {
+        this.requests.refuse(status.error.subject, status.error);
+      }
+      if (status.type !== 'disconnect') continue;
       this.#connected = false;
-      for (const listener of this.#waiting) listener();
-      this.#waiting.clear();
+      this.requests.lose();
     }
+    this.requests.lose();
   }
 
   static async connect(options: BusOptions): Promise<Bus> {

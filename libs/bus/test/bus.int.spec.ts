@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { headers, PermissionViolationError } from '@nats-io/transport-node';
 import { Module } from '@nestjs/common';
 import type { GetDecisionRequest, ResolveRequest } from '@sallyport/contracts/egress/v1/egress';
 import { EgressService } from '@sallyport/contracts/egress/v1/egress';
@@ -170,6 +171,15 @@ describe('a row that asks for a dispatch token', () => {
 });
 
 describe('NATS permissions', () => {
+  test('end a call that the server refuses to carry, without waiting for its time', async () => {
+    const audit = await bus.connect('audit');
+    const asked = audit.requests.ask('rpc.egress.v1.api.GetDecision', new Uint8Array(), {
+      timeout: 60_000,
+      headers: headers(),
+    });
+    await expect(asked).rejects.toThrow(PermissionViolationError);
+  });
+
   test('keep a service from calling under another name', async () => {
     const audit = await bus.connect('audit');
     await expect(
