@@ -72,6 +72,7 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   }
   storming = false;
   await feeding;
+  await settled(stack);
   const broken: string[] = [];
   const ends: Record<string, number> = {};
   for (const id of accepted) {
@@ -82,6 +83,25 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   }
   broken.push(...(await leftovers(stack)));
   return { kills, accepted: accepted.length, refused, ends, broken, slowestRecoveryMs: slowest };
+}
+
+/** Waits until everybody that is asked below answers again: the last victim may still be coming back. */
+async function settled(stack: StartedStack): Promise<void> {
+  const paths = ['/v1/runs?limit=1', '/v1/audit/events?limit=1', '/v1/workspaces?limit=1'];
+  const started = performance.now();
+  for (const path of paths) {
+    while (!(await answers(stack, path))) {
+      if (performance.now() - started > recoveryMs)
+        throw new Error(`GET ${path} is not answered ${recoveryMs} ms after the storm`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function answers(stack: StartedStack, path: string): Promise<boolean> {
+  const answer = await stack.rest.raw('GET', path).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true;
 }
 
 /** Asks for work without pause: short commands, commands that take a moment, commits, model turns. */
@@ -119,9 +139,7 @@ async function recovered(stack: StartedStack, name: string, killed: number): Pro
     await new Promise((resolve) => setTimeout(resolve, 50));
     const pid = (await stack.pids())[name];
     if (pid === undefined || pid === killed) continue;
-    const answer = await stack.rest.raw('GET', '/v1/runs?limit=1').catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok === true) return performance.now() - started;
+    if (await answers(stack, '/v1/runs?limit=1')) return performance.now() - started;
   }
   throw new Error(`${name} did not come back within ${recoveryMs} ms`);
 }
