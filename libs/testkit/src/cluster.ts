@@ -29,7 +29,13 @@ export interface TestCluster {
 export async function startCluster(): Promise<TestCluster> {
   const home = mkdtempSync(join(tmpdir(), 'sally-pg-'));
   chmodSync(home, 0o755);
-  const cached = join(repository, 'node_modules', '.cache', 'sallyport', `postgres-template-${process.getuid?.() ?? 0}`);
+  const cached = join(
+    repository,
+    'node_modules',
+    '.cache',
+    'sallyport',
+    `postgres-template-${process.getuid?.() ?? 0}`,
+  );
   const directory = join(home, 'data');
   const fresh = !existsSync(join(cached, 'PG_VERSION'));
   if (!fresh) copyTree(cached, directory);
