@@ -12,8 +12,8 @@ import { r6 } from './r6-idle.ts';
 import { t2 } from './t2-verify.ts';
 import { w1, w2 } from './w-workspace.ts';
 
-const alone = [n1, t2];
-const onStack = [r2, r2x, a1, w1, w2, r6];
+const alone = [n1, t2, r6];
+const onStack = [r2, r2x, a1, w1, w2];
 const benches = [...alone, ...onStack];
 
 const { values, positionals } = parseArgs({
