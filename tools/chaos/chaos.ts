@@ -61,6 +61,7 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   );
   for (let kill = 0; kill < options.kills; kill += 1) {
     const name = victims[Math.floor(roll() * victims.length)] ?? 'api';
+    await newWork(accepted, accepted.length);
     const pid = (await stack.pids())[name];
     if (pid === undefined) throw new Error(`${name} is not running`);
     process.kill(pid, 'SIGKILL');
@@ -83,6 +84,15 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   }
   broken.push(...(await leftovers(stack)));
   return { kills, accepted: accepted.length, refused, ends, broken, slowestRecoveryMs: slowest };
+}
+
+/** Waits until a run was accepted since the last kill, so that a slow machine is under work at each one too. */
+async function newWork(accepted: readonly string[], before: number): Promise<void> {
+  const started = performance.now();
+  while (accepted.length === before) {
+    if (performance.now() - started > recoveryMs) throw new Error(`no run was accepted within ${recoveryMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Waits until everybody that is asked below answers again: the last victim may still be coming back. */

@@ -13,5 +13,5 @@ afterAll(() => stack.stop());
 test('twenty kills at random: nothing accepted is lost, nothing starts twice, every run ends with a reason, no process is left', async () => {
   const report = await chaos(stack, { kills: 20, seed: 20_261_121 });
   expect(report).toMatchObject({ broken: [] });
-  expect(report.accepted).toBeGreaterThan(20);
+  expect(report.accepted).toBeGreaterThanOrEqual(20);
 }, 400_000);
