@@ -2,25 +2,17 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { environment } from './config.ts';
-import { type CommonFlags, type Context, contextOf } from './context.ts';
+import { type CommonFlags, contextOf } from './context.ts';
 import { exit } from './exit.ts';
 import { Failure, usage } from './failure.ts';
 import { type Format, formats, Printer, type Terminal } from './output/printer.ts';
+import { auditCommands } from './tree/audit-tree.ts';
+import type { Bind } from './tree/bind.ts';
+import { roleCommands } from './tree/role-tree.ts';
+import { runCommands } from './tree/run-tree.ts';
+import { stackCommands } from './tree/stack-tree.ts';
+import { workspaceCommands } from './tree/workspace-tree.ts';
 import { version } from './version.ts';
-
-type Action = (
-  context: Context,
-  args: readonly (string | undefined)[],
-  flags: Record<string, unknown>,
-) => Promise<number | undefined>;
-
-/** A command whose code is loaded when it runs. */
-const lazy =
-  (load: () => Promise<Action>): Action =>
-  async (...given) =>
-    (await load())(...given);
-
-const repeat = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Runs a command line and answers its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -112,7 +104,7 @@ function common(command: Command): void {
 }
 
 /** The whole tree; `bind` gives each leaf its options and its action. */
-export function commands(said: string[], bind: (command: Command, action: Action) => void): Command {
+export function commands(said: string[], bind: Bind): Command {
   const program = new Command('sally')
     .description('Run untrusted AI agents in sandboxes, and see everything they did.')
     .version(version, '-V, --version')
@@ -125,212 +117,4 @@ export function commands(said: string[], bind: (command: Command, action: Action
   auditCommands(program, bind);
   stackCommands(program, bind);
   return program;
-}
-
-function group(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).exitOverride();
-}
-
-function runCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  const runs = group(program, 'run', 'ask for work and follow it');
-  bind(
-    runs
-      .command('create [role]')
-      .description('accept a task as a run; the id on standard output. A command for the exec runner goes behind --')
-      .option('--runner <name>', 'a bare runner in place of a role, such as exec')
-      .option('-t, --task <text>', 'the task; - reads standard input')
-      .option('--task-file <path>', 'read the task from a file')
-      .option('-m, --mount <ws:mode>', 'mount a workspace ro or rw; may be repeated', repeat)
-      .option('--session <id>', 'conversation to go on with')
-      .option('--profile <name>', 'runtime profile')
-      .option('--idempotency-key <key>', 'the same key with the same content is the same run')
-      .option('-w, --wait', 'follow the run and exit by its result')
-      .option('-d, --detach', 'answer as soon as the run is accepted (this is what happens without --wait)'),
-    lazy(async () => (await import('./commands/run-create.ts')).createRun),
-  );
-  const list = lazy(async () => (await import('./commands/runs.ts')).listRuns);
-  bind(
-    runs
-      .command('ls')
-      .description('list runs, newest first')
-      .option('-a, --active', 'only runs that are not over')
-      .option('--state <state>', 'only this state; may be repeated', repeat)
-      .option('--role <name>', 'only this role')
-      .option('-n, --limit <count>', 'at most so many', '50'),
-    list,
-  );
-  bind(
-    runs.command('get <run>').description('show a run'),
-    lazy(async () => (await import('./commands/runs.ts')).getRun),
-  );
-  bind(
-    runs
-      .command('watch <run>')
-      .description('follow a run as a timeline')
-      .option('--exit-status', "exit by the run's result"),
-    lazy(async () => (await import('./commands/watch.ts')).watchRun),
-  );
-  bind(
-    runs.command('cancel <run>').description('end a run').option('--why <text>', 'for the record'),
-    lazy(async () => (await import('./commands/runs.ts')).cancelRun),
-  );
-  bind(
-    program
-      .command('ps')
-      .description('runs that are not over (run ls --active)')
-      .option('-n, --limit <count>', 'at most so many', '50'),
-    (context, args, flags) => list(context, args, { ...flags, active: true }),
-  );
-  bind(
-    program
-      .command('logs <run>')
-      .description('what a run has said, from its first event')
-      .option('-f, --follow', 'go on until it ends')
-      .option('--from-seq <number>', 'first sequence wanted')
-      .option('--type <type>', 'only this type of event; may be repeated', repeat)
-      .option('--stream <name>', 'only stdout or stderr')
-      .option('--raw', 'bytes as they are, control characters included'),
-    lazy(async () => (await import('./commands/logs.ts')).logs),
-  );
-}
-
-function workspaceCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  const workspaces = group(program, 'workspace', 'git folders that agents work on');
-  const load = () => import('./commands/workspaces.ts');
-  bind(
-    workspaces
-      .command('create <name>')
-      .description('make a workspace with a first commit')
-      .option('--file <path=local>', 'a file of the first commit; may be repeated', repeat),
-    lazy(async () => (await load()).createWorkspace),
-  );
-  bind(
-    workspaces
-      .command('import <name> <source>')
-      .description('make a workspace of any git repository, by path or URL')
-      .option('--ref <ref>', 'branch to take; HEAD when absent'),
-    lazy(async () => (await import('./commands/workspace-import.ts')).importWorkspace),
-  );
-  bind(
-    workspaces.command('ls').description('list workspaces'),
-    lazy(async () => (await load()).listWorkspaces),
-  );
-  bind(
-    workspaces.command('get <name>').description('show a workspace'),
-    lazy(async () => (await load()).getWorkspace),
-  );
-  const content = () => import('./commands/workspace-content.ts');
-  bind(
-    workspaces
-      .command('files <name> [path]')
-      .description('list a tree, or print a file')
-      .option('--commit <id>', 'at this commit')
-      .option('-r, --recursive', 'the whole tree')
-      .option('--raw', 'bytes as they are, control characters included'),
-    lazy(async () => (await content()).listFiles),
-  );
-  bind(
-    workspaces
-      .command('log <name>')
-      .description('the commits, newest first')
-      .option('-n, --limit <count>', 'at most so many', '50'),
-    lazy(async () => (await content()).showLog),
-  );
-  bind(
-    workspaces
-      .command('diff <name>')
-      .description('a unified diff')
-      .option('--from <commit>', 'the first parent of --to when absent')
-      .option('--to <commit>', 'the head when absent')
-      .option('--raw', 'bytes as they are, control characters included'),
-    lazy(async () => (await content()).showDiff),
-  );
-  bind(
-    workspaces
-      .command('undo <name>')
-      .description('restore the tree before a commit, as a new commit')
-      .option('--commit <id>', 'the head when absent'),
-    lazy(async () => (await load()).undoCommit),
-  );
-  bind(
-    workspaces.command('export <name> [file]').description('the whole history as a git bundle; - is standard output'),
-    lazy(async () => (await content()).exportBundle),
-  );
-}
-
-function roleCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  const roles = group(program, 'role', 'what agents are');
-  const load = () => import('./commands/roles.ts');
-  bind(
-    roles
-      .command('apply [file]')
-      .description('create or replace roles from YAML or JSON; - is standard input')
-      .option('-f, --file <path>', 'the same as the argument')
-      .option('--if-version <number>', 'only when this is the current version'),
-    lazy(async () => (await load()).applyRoles),
-  );
-  bind(
-    roles.command('ls').description('list roles'),
-    lazy(async () => (await load()).listRoles),
-  );
-  bind(
-    roles.command('get <name>').description('show a role; -o yaml goes back through apply'),
-    lazy(async () => (await load()).getRole),
-  );
-}
-
-function auditCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  const audit = group(program, 'audit', 'the tamper-evident log');
-  const load = () => import('./commands/audit.ts');
-  const filtered = (command: Command): Command =>
-    command.option('--run <id>', 'only this run').option('--kind <kind>', 'only this kind; may be repeated', repeat);
-  bind(
-    filtered(audit.command('tail').description('follow the log')).option(
-      '--from <seq>',
-      'first sequence wanted; now when absent',
-    ),
-    lazy(async () => (await load()).tailAudit),
-  );
-  bind(
-    filtered(audit.command('query').description('read the log in order'))
-      .option('--from <seq>', 'first sequence wanted', '0')
-      .option('-n, --limit <count>', 'at most so many', '200'),
-    lazy(async () => (await load()).queryAudit),
-  );
-  bind(
-    audit.command('export [file]').description('the log as a bundle that verifies offline; - is standard output'),
-    lazy(async () => (await load()).exportAudit),
-  );
-  bind(
-    audit
-      .command('verify [file]')
-      .description('verify a bundle offline; without a file, one is exported first')
-      .option('--log-key <key>', "the log's verifier key, known from elsewhere")
-      .option('--since <file>', 'an earlier checkpoint that must be contained'),
-    lazy(async () => (await import('./commands/audit-verify.ts')).verifyAudit),
-  );
-}
-
-function stackCommands(program: Command, bind: (command: Command, action: Action) => void): void {
-  bind(
-    program.command('status').description('whether each service answers'),
-    lazy(async () => (await import('./commands/status.ts')).showStatus),
-  );
-  bind(
-    program.command('doctor').description('check this machine and the running stack'),
-    lazy(async () => (await import('./commands/doctor.ts')).doctor),
-  );
-  bind(
-    program.command('version').description('versions of client and server'),
-    lazy(async () => (await import('./commands/status.ts')).showVersion),
-  );
-  bind(
-    program
-      .command('api <method> <path>')
-      .description('call any route, such as: api GET /v1/runs')
-      .option('-d, --data <json>', 'body; @file reads a file, - standard input')
-      .option('-H, --header <name:value>', 'further header; may be repeated', repeat)
-      .option('--paginate', 'all pages of a list'),
-    lazy(async () => (await import('./commands/api.ts')).callApi),
-  );
 }

@@ -19,6 +19,12 @@ export const identityAccess: AccessTable<typeof IdentityService> = {
   revoke: { callers: ['api'], token: 'session', scope: 'revoke:write' },
   openSession: { callers: ['api'], token: 'none' },
   authorizeLaunch: { callers: ['scheduler'], token: 'session', scope: 'run:create' },
+  createGrant: { callers: ['scheduler'], token: 'session', scope: 'grant:write' },
+  getGrant: { callers: ['api'], token: 'session', scope: 'grant:read' },
+  listGrants: { callers: ['api'], token: 'session', scope: 'grant:read' },
+  revokeGrant: { callers: ['api'], token: 'session', scope: 'grant:write' },
+  endGrants: { callers: ['scheduler'], token: 'none' },
+  authorizeFiring: { callers: ['scheduler'], token: 'none' },
   mintIntent: { callers: ['scheduler'], token: 'none' },
   endLaunch: { callers: ['scheduler'], token: 'none' },
   exchangeIntent: { callers: ['runtime'], token: 'intent' },
@@ -30,5 +36,6 @@ export const identityAccess: AccessTable<typeof IdentityService> = {
 /** Methods whose token is addressed to the service that hands it on, and that audience. */
 export const methodAudiences: Readonly<Record<string, string>> = {
   AuthorizeLaunch: 'sallyport:scheduler',
+  CreateGrant: 'sallyport:scheduler',
   ExchangeIntent: 'sallyport:runtime',
 };

@@ -11,6 +11,8 @@ export const scheduleAccess: AccessTable<typeof ScheduleService> = {
   getRun: { callers: ['api'], token: 'session', scope: 'run:read' },
   listRuns: { callers: ['api'], token: 'session', scope: 'run:read' },
   cancelRun: { callers: ['api'], token: 'session', scope: 'run:cancel' },
+  sendInput: { callers: ['api'], token: 'session', scope: 'run:steer' },
+  listRunners: { callers: ['api'], token: 'session', scope: 'run:read' },
   listOutput: { callers: ['api'], token: 'session', scope: 'run:read' },
   registerEdge: { callers: ['runtime'], token: 'none' },
   heartbeatEdge: { callers: ['runtime'], token: 'none' },

@@ -32,8 +32,10 @@ export interface SessionClaims extends Common {
 
 /** What a launch hands down to its tokens. */
 interface Launched extends Common {
-  /** Id of the API key that asked for the run, so that its end is theirs. */
+  /** Id of the API key that asked for the run, or that consented to the grant, so that its end is theirs. */
   readonly key?: string;
+  /** Id of the grant the run is on; its end is theirs too. */
+  readonly grant?: string;
 }
 
 /** One workspace grant of a dispatch. */
@@ -45,7 +47,7 @@ export interface WorkspaceClaim {
 /** RFC 8693 section 4.1 actor, outermost first. */
 export interface ActorClaim {
   readonly sub: string;
-  readonly sub_profile: 'user' | 'service' | 'ai_agent';
+  readonly sub_profile: 'user' | 'service' | 'schedule' | 'integration' | 'ai_agent';
   readonly act?: ActorClaim;
 }
 

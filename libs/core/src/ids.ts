@@ -18,6 +18,12 @@ export const idPrefixes = {
   session: 'ses',
   export: 'exp',
   trace: 'trc',
+  schedule: 'sch',
+  subscription: 'sub',
+  firing: 'fir',
+  webhook: 'whk',
+  grant: 'grn',
+  input: 'inp',
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

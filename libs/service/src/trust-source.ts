@@ -23,6 +23,7 @@ const words: Readonly<Record<EpochKind, EpochWord | undefined>> = {
   [EpochKind.ORG]: 'org',
   [EpochKind.KEY]: 'key',
   [EpochKind.KID]: 'kid',
+  [EpochKind.GRANT]: 'grant',
 };
 
 function epochRecord(epoch: Epoch): EpochRecord | undefined {

@@ -8,7 +8,7 @@ import type { Clock } from '@sallyport/core/clock';
 import { revocationStale, tokenFault } from './faults.ts';
 import { clockSkewSeconds, tokenClassTable } from './token-class.ts';
 
-export type EpochKind = 'run' | 'subject' | 'org' | 'key' | 'kid';
+export type EpochKind = 'run' | 'subject' | 'org' | 'key' | 'kid' | 'grant';
 
 export interface EpochRecord {
   readonly kind: EpochKind;
@@ -49,6 +49,7 @@ export class EpochRing {
     org: new Map(),
     key: new Map(),
     kid: new Map(),
+    grant: new Map(),
   };
   #version = 0n;
   #heardAt = Number.NEGATIVE_INFINITY;

@@ -11,6 +11,7 @@ const kinds: Readonly<Record<EpochWord, EpochKind>> = {
   org: EpochKind.ORG,
   key: EpochKind.KEY,
   kid: EpochKind.KID,
+  grant: EpochKind.GRANT,
 };
 
 export const epochToWire = (epoch: EpochRecord): Epoch =>

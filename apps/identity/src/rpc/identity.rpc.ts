@@ -24,6 +24,7 @@ import {
 } from '@sallyport/contracts/identity/v1/identity';
 import { dispatchOf, intentOf, sessionOf } from '@sallyport/core/call';
 import { Clock } from '@sallyport/core/clock';
+import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { Store } from '@sallyport/store/store';
 import type { PublishedKey } from '@sallyport/trust/key-ring';
@@ -148,5 +149,29 @@ export class IdentityRpc implements Handlers<typeof IdentityService> {
 
   async rotateKeys({ class: className, overlapSeconds }: RotateKeysRequest) {
     return { key: keyToWire(await this.rotation.execute(className, Number(overlapSeconds))) };
+  }
+
+  createGrant(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  }
+
+  getGrant(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  }
+
+  listGrants(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  }
+
+  revokeGrant(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  }
+
+  endGrants(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  }
+
+  authorizeFiring(): never {
+    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
   }
 }

@@ -18,6 +18,7 @@ import {
   ScheduleService,
 } from '@sallyport/contracts/schedule/v1/schedule';
 import { dispatchOf, sessionOf } from '@sallyport/core/call';
+import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { Store } from '@sallyport/store/store';
 import { scheduleAccess } from '../access.ts';
@@ -100,5 +101,13 @@ export class ScheduleRpc implements Handlers<typeof ScheduleService> {
 
   async appendOutput({ events }: AppendOutputRequest, call: Call) {
     return { lastSeq: await this.append.execute(events, dispatchOf(call)) };
+  }
+
+  sendInput(): never {
+    throw new Fault('unavailable', 'scheduler.inputs', 'inputs are not served');
+  }
+
+  listRunners(): never {
+    throw new Fault('unavailable', 'scheduler.inputs', 'inputs are not served');
   }
 }

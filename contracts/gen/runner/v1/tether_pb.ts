@@ -11,7 +11,9 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { UnitEvent } from "../../unit/v1/event_pb.ts";
 import { file_unit_v1_event } from "../../unit/v1/event_pb.ts";
-import type { Dialect, Mount, Start } from "../../unit/v1/unit_pb.ts";
+import type { Input } from "../../unit/v1/input_pb.ts";
+import { file_unit_v1_input } from "../../unit/v1/input_pb.ts";
+import type { Attachment, Dialect, Mount, Start } from "../../unit/v1/unit_pb.ts";
 import { file_unit_v1_unit } from "../../unit/v1/unit_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file runner/v1/tether.proto.
  */
 export const file_runner_v1_tether: GenFile = /*@__PURE__*/
-  fileDesc("ChZydW5uZXIvdjEvdGV0aGVyLnByb3RvEglydW5uZXIudjEiIwoQQXdhaXRXb3JrUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJIogCChFBd2FpdFdvcmtSZXNwb25zZRIOCgZydW5uZXIYASABKAkSDAoEYXJndhgCIAMoCRIdCgVzdGFydBgDIAEoCzIOLnVuaXQudjEuU3RhcnQSDwoHcGVyc29uYRgEIAEoCRINCgV0b29scxgFIAMoCRIeCgZtb3VudHMYBiADKAsyDi51bml0LnYxLk1vdW50Eg8KB3Nlc3Npb24YByABKAkSEQoJbW9kZWxfdXJsGAggASgJEg0KBW1vZGVsGAkgASgJEiEKB2RpYWxlY3QYCiABKA4yEC51bml0LnYxLkRpYWxlY3QSDQoFdHVybnMYCyABKAUSEQoJZGlyZWN0b3J5GAwgASgJIkAKC0VtaXRSZXF1ZXN0Eg0KBWZpcnN0GAEgASgEEiIKBmV2ZW50cxgCIAMoCzISLnVuaXQudjEuVW5pdEV2ZW50IhwKDEVtaXRSZXNwb25zZRIMCgRsYXN0GAEgASgEIiwKDlJlc29sdmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCSI5Cg9SZXNvbHZlUmVzcG9uc2USEQoJYWRkcmVzc2VzGAEgAygJEhMKC3R0bF9zZWNvbmRzGAIgASgFIhUKE0F3YWl0Q29udHJvbFJlcXVlc3QiJAoUQXdhaXRDb250cm9sUmVzcG9uc2USDAoEc3RvcBgBIAEoCDKjAgoNVGV0aGVyU2VydmljZRJGCglBd2FpdFdvcmsSGy5ydW5uZXIudjEuQXdhaXRXb3JrUmVxdWVzdBocLnJ1bm5lci52MS5Bd2FpdFdvcmtSZXNwb25zZRI3CgRFbWl0EhYucnVubmVyLnYxLkVtaXRSZXF1ZXN0GhcucnVubmVyLnYxLkVtaXRSZXNwb25zZRJACgdSZXNvbHZlEhkucnVubmVyLnYxLlJlc29sdmVSZXF1ZXN0GhoucnVubmVyLnYxLlJlc29sdmVSZXNwb25zZRJPCgxBd2FpdENvbnRyb2wSHi5ydW5uZXIudjEuQXdhaXRDb250cm9sUmVxdWVzdBofLnJ1bm5lci52MS5Bd2FpdENvbnRyb2xSZXNwb25zZWIGcHJvdG8z", [file_unit_v1_event, file_unit_v1_unit]);
+  fileDesc("ChZydW5uZXIvdjEvdGV0aGVyLnByb3RvEglydW5uZXIudjEiIwoQQXdhaXRXb3JrUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJIugCChFBd2FpdFdvcmtSZXNwb25zZRIOCgZydW5uZXIYASABKAkSDAoEYXJndhgCIAMoCRIdCgVzdGFydBgDIAEoCzIOLnVuaXQudjEuU3RhcnQSDwoHcGVyc29uYRgEIAEoCRINCgV0b29scxgFIAMoCRIeCgZtb3VudHMYBiADKAsyDi51bml0LnYxLk1vdW50Eg8KB3Nlc3Npb24YByABKAkSEQoJbW9kZWxfdXJsGAggASgJEg0KBW1vZGVsGAkgASgJEiEKB2RpYWxlY3QYCiABKA4yEC51bml0LnYxLkRpYWxlY3QSDQoFdHVybnMYCyABKAUSEQoJZGlyZWN0b3J5GAwgASgJEigKC2F0dGFjaG1lbnRzGA0gAygLMhMudW5pdC52MS5BdHRhY2htZW50EgwKBHN0YXkYDiABKAgSFAoMaWRsZV9zZWNvbmRzGA8gASgFEhAKCGRpc3BhdGNoGBAgASgJIkAKC0VtaXRSZXF1ZXN0Eg0KBWZpcnN0GAEgASgEEiIKBmV2ZW50cxgCIAMoCzISLnVuaXQudjEuVW5pdEV2ZW50IhwKDEVtaXRSZXNwb25zZRIMCgRsYXN0GAEgASgEIiwKDlJlc29sdmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCSI5Cg9SZXNvbHZlUmVzcG9uc2USEQoJYWRkcmVzc2VzGAEgAygJEhMKC3R0bF9zZWNvbmRzGAIgASgFIiQKE0F3YWl0Q29udHJvbFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQiUwoUQXdhaXRDb250cm9sUmVzcG9uc2USDAoEc3RvcBgBIAEoCBIeCgZpbnB1dHMYAiADKAsyDi51bml0LnYxLklucHV0Eg0KBWZpcnN0GAMgASgEMqMCCg1UZXRoZXJTZXJ2aWNlEkYKCUF3YWl0V29yaxIbLnJ1bm5lci52MS5Bd2FpdFdvcmtSZXF1ZXN0GhwucnVubmVyLnYxLkF3YWl0V29ya1Jlc3BvbnNlEjcKBEVtaXQSFi5ydW5uZXIudjEuRW1pdFJlcXVlc3QaFy5ydW5uZXIudjEuRW1pdFJlc3BvbnNlEkAKB1Jlc29sdmUSGS5ydW5uZXIudjEuUmVzb2x2ZVJlcXVlc3QaGi5ydW5uZXIudjEuUmVzb2x2ZVJlc3BvbnNlEk8KDEF3YWl0Q29udHJvbBIeLnJ1bm5lci52MS5Bd2FpdENvbnRyb2xSZXF1ZXN0Gh8ucnVubmVyLnYxLkF3YWl0Q29udHJvbFJlc3BvbnNlYgZwcm90bzM", [file_unit_v1_event, file_unit_v1_input, file_unit_v1_unit]);
 
 /**
  * AwaitWorkRequest introduces the supervisor.
@@ -113,6 +115,34 @@ export type AwaitWorkResponse = Message<"runner.v1.AwaitWorkResponse"> & {
    * @generated from field: string directory = 12;
    */
   directory: string;
+
+  /**
+   * Files that come with the task.
+   *
+   * @generated from field: repeated unit.v1.Attachment attachments = 13;
+   */
+  attachments: Attachment[];
+
+  /**
+   * Wait for more input when the task is done.
+   *
+   * @generated from field: bool stay = 14;
+   */
+  stay: boolean;
+
+  /**
+   * Seconds without input after which a staying dispatch leaves.
+   *
+   * @generated from field: int32 idle_seconds = 15;
+   */
+  idleSeconds: number;
+
+  /**
+   * Id of the dispatch, which is also the id of its first input.
+   *
+   * @generated from field: string dispatch = 16;
+   */
+  dispatch: string;
 };
 
 /**
@@ -225,6 +255,12 @@ export const ResolveResponseSchema: GenMessage<ResolveResponse> = /*@__PURE__*/
  * @generated from message runner.v1.AwaitControlRequest
  */
 export type AwaitControlRequest = Message<"runner.v1.AwaitControlRequest"> & {
+  /**
+   * Number of the last input taken over from here; what has a higher one is handed over, again if need be.
+   *
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
 };
 
 /**
@@ -246,6 +282,18 @@ export type AwaitControlResponse = Message<"runner.v1.AwaitControlResponse"> & {
    * @generated from field: bool stop = 1;
    */
   stop: boolean;
+
+  /**
+   * Inputs in order; the first has number `first`.
+   *
+   * @generated from field: repeated unit.v1.Input inputs = 2;
+   */
+  inputs: Input[];
+
+  /**
+   * @generated from field: uint64 first = 3;
+   */
+  first: bigint;
 };
 
 /**

@@ -12,7 +12,9 @@ import type { RuntimeEvent } from "../../runtime/v1/runtime_pb.ts";
 import { file_runtime_v1_runtime } from "../../runtime/v1/runtime_pb.ts";
 import type { Committed, Result, UnitEvent, Verdict } from "../../unit/v1/event_pb.ts";
 import { file_unit_v1_event } from "../../unit/v1/event_pb.ts";
-import type { Limits, Mount, Provider, Start } from "../../unit/v1/unit_pb.ts";
+import type { Input } from "../../unit/v1/input_pb.ts";
+import { file_unit_v1_input } from "../../unit/v1/input_pb.ts";
+import type { Limits, Mount, Provider, Start, Trigger } from "../../unit/v1/unit_pb.ts";
 import { file_unit_v1_unit } from "../../unit/v1/unit_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -20,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file schedule/v1/schedule.proto.
  */
 export const file_schedule_v1_schedule: GenFile = /*@__PURE__*/
-  fileDesc("ChpzY2hlZHVsZS92MS9zY2hlZHVsZS5wcm90bxILc2NoZWR1bGUudjEizAEKBFJvbGUSDAoEbmFtZRgBIAEoCRIjCghwcm92aWRlchgCIAEoCzIRLnVuaXQudjEuUHJvdmlkZXISDgoGcnVubmVyGAMgASgJEg0KBXRvb2xzGAQgAygJEg8KB3Byb2ZpbGUYBSABKAkSHwoGbGltaXRzGAYgASgLMg8udW5pdC52MS5MaW1pdHMSDwoHcGVyc29uYRgHIAEoCRIeCgZtb3VudHMYCCADKAsyDi51bml0LnYxLk1vdW50Eg8KB3ZlcnNpb24YCSABKAMiqgQKA1J1bhIKCgJpZBgBIAEoCRILCgNvcmcYAiABKAkSEwoLZW52aXJvbm1lbnQYAyABKAkSDAoEdGFzaxgEIAEoCRIMCgRyb2xlGAUgASgJEg4KBnJ1bm5lchgGIAEoCRIPCgdzdWJqZWN0GAcgASgJEiQKBXN0YXRlGAggASgOMhUuc2NoZWR1bGUudjEuUnVuU3RhdGUSKgoKdGFza19zdGF0ZRgJIAEoDjIWLnNjaGVkdWxlLnYxLlRhc2tTdGF0ZRIOCgZyZWFzb24YCiABKAkSDwoHbWVzc2FnZRgLIAEoCRIpCgVzaW5jZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRpc3BhdGNoGA8gASgJEh4KBm1vdW50cxgQIAMoCzIOLnVuaXQudjEuTW91bnQSIQoHdmVyZGljdBgRIAEoDjIQLnVuaXQudjEuVmVyZGljdBIWCglleGl0X2NvZGUYEiABKAVIAIgBARINCgVyZXBseRgTIAEoCRIjCgdjb21taXRzGBQgAygLMhIudW5pdC52MS5Db21taXR0ZWQSDQoFZXBvY2gYFSABKANCDAoKX2V4aXRfY29kZSJqCghSdW5FdmVudBIKCgJpZBgBIAEoCRILCgNzZXEYAiABKAQSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KA3J1bhgEIAEoCzIQLnNjaGVkdWxlLnYxLlJ1biJHChBBcHBseVJvbGVSZXF1ZXN0Eh8KBHJvbGUYASABKAsyES5zY2hlZHVsZS52MS5Sb2xlEhIKCmlmX3ZlcnNpb24YAiABKAMiNAoRQXBwbHlSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLnNjaGVkdWxlLnYxLlJvbGUiHgoOR2V0Um9sZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIyCg9HZXRSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLnNjaGVkdWxlLnYxLlJvbGUiEgoQTGlzdFJvbGVzUmVxdWVzdCI1ChFMaXN0Um9sZXNSZXNwb25zZRIgCgVyb2xlcxgBIAMoCzIRLnNjaGVkdWxlLnYxLlJvbGUi2QEKEENyZWF0ZVJ1blJlcXVlc3QSDAoEcm9sZRgBIAEoCRIOCgZydW5uZXIYAiABKAkSDAoEYXJndhgDIAMoCRIdCgVzdGFydBgEIAEoCzIOLnVuaXQudjEuU3RhcnQSHgoGbW91bnRzGAUgAygLMg4udW5pdC52MS5Nb3VudBIfCgZsaW1pdHMYBiABKAsyDy51bml0LnYxLkxpbWl0cxIPCgdzZXNzaW9uGAcgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgIIAEoCRIPCgdwcm9maWxlGAkgASgJIkQKEUNyZWF0ZVJ1blJlc3BvbnNlEh0KA3J1bhgBIAEoCzIQLnNjaGVkdWxlLnYxLlJ1bhIQCghyZXBsYXllZBgCIAEoCCIbCg1HZXRSdW5SZXF1ZXN0EgoKAmlkGAEgASgJIi8KDkdldFJ1blJlc3BvbnNlEh0KA3J1bhgBIAEoCzIQLnNjaGVkdWxlLnYxLlJ1biJtCg9MaXN0UnVuc1JlcXVlc3QSJQoGc3RhdGVzGAEgAygOMhUuc2NoZWR1bGUudjEuUnVuU3RhdGUSDAoEcm9sZRgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJLChBMaXN0UnVuc1Jlc3BvbnNlEh4KBHJ1bnMYASADKAsyEC5zY2hlZHVsZS52MS5SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKEENhbmNlbFJ1blJlcXVlc3QSCgoCaWQYASABKAkSCwoDd2h5GAIgASgJIjIKEUNhbmNlbFJ1blJlc3BvbnNlEh0KA3J1bhgBIAEoCzIQLnNjaGVkdWxlLnYxLlJ1biJGChFMaXN0T3V0cHV0UmVxdWVzdBILCgNydW4YASABKAkSEQoJYWZ0ZXJfc2VxGAIgASgEEhEKCXBhZ2Vfc2l6ZRgDIAEoBSJFChJMaXN0T3V0cHV0UmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIudW5pdC52MS5Vbml0RXZlbnQSCwoDZW5kGAIgASgIIlgKE1JlZ2lzdGVyRWRnZVJlcXVlc3QSDAoEZWRnZRgBIAEoCRIPCgdydW5uZXJzGAIgAygJEhAKCHByb2ZpbGVzGAMgAygJEhAKCGNhcGFjaXR5GAQgASgFIlgKFFJlZ2lzdGVyRWRnZVJlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuc2NoZWR1bGUudjEuRWRnZVN0YXRlEhkKEWhlYXJ0YmVhdF9zZWNvbmRzGAIgASgFIisKCExlYXNlUmVmEhAKCGRpc3BhdGNoGAEgASgJEg0KBWVwb2NoGAIgASgDIkkKFEhlYXJ0YmVhdEVkZ2VSZXF1ZXN0EgwKBGVkZ2UYASABKAkSIwoEaGVsZBgCIAMoCzIVLnNjaGVkdWxlLnYxLkxlYXNlUmVmIjwKFUhlYXJ0YmVhdEVkZ2VSZXNwb25zZRIjCgRsb3N0GAEgAygLMhUuc2NoZWR1bGUudjEuTGVhc2VSZWYilAEKFVJlcG9ydFdvcmtsb2FkUmVxdWVzdBIMCgRlZGdlGAEgASgJEicKBWV2ZW50GAIgASgLMhgucnVudGltZS52MS5SdW50aW1lRXZlbnQSHwoGcmVzdWx0GAMgASgLMg8udW5pdC52MS5SZXN1bHQSIwoHY29tbWl0cxgEIAMoCzISLnVuaXQudjEuQ29tbWl0dGVkIhgKFlJlcG9ydFdvcmtsb2FkUmVzcG9uc2UiOQoTQXBwZW5kT3V0cHV0UmVxdWVzdBIiCgZldmVudHMYASADKAsyEi51bml0LnYxLlVuaXRFdmVudCIoChRBcHBlbmRPdXRwdXRSZXNwb25zZRIQCghsYXN0X3NlcRgBIAEoBCr5AQoJVGFza1N0YXRlEhoKFlRBU0tfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRUQVNLX1NUQVRFX1NVQk1JVFRFRBABEhgKFFRBU0tfU1RBVEVfREVMSVZFUkVEEAISFgoSVEFTS19TVEFURV9SVU5OSU5HEAMSGQoVVEFTS19TVEFURV9DT01QQUNUSU5HEAQSGAoUVEFTS19TVEFURV9DT01QTEVURUQQBRIVChFUQVNLX1NUQVRFX0ZBSUxFRBAGEhgKFFRBU0tfU1RBVEVfQ0FOQ0VMTEVEEAcSHgoaVEFTS19TVEFURV9ERUxJVkVSWV9GQUlMRUQQCCrgAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUlVOX1NUQVRFX1BMQU5OSU5HEAESFAoQUlVOX1NUQVRFX1FVRVVFRBACEhUKEVJVTl9TVEFURV9SVU5OSU5HEAMSFQoRUlVOX1NUQVRFX0JMT0NLRUQQBBIXChNSVU5fU1RBVEVfQ09NUExFVEVEEAUSFAoQUlVOX1NUQVRFX0ZBSUxFRBAGEhcKE1JVTl9TVEFURV9DQU5DRUxMRUQQBxIVChFSVU5fU1RBVEVfU0tJUFBFRBAIKqIBCglFZGdlU3RhdGUSGgoWRURHRV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEVER0VfU1RBVEVfRU5ST0xMSU5HEAESFQoRRURHRV9TVEFURV9BQ1RJVkUQAhIaChZFREdFX1NUQVRFX1FVQVJBTlRJTkVEEAMSFwoTRURHRV9TVEFURV9EUkFJTklORxAEEhMKD0VER0VfU1RBVEVfR09ORRAFMr8HCg9TY2hlZHVsZVNlcnZpY2USSgoJQXBwbHlSb2xlEh0uc2NoZWR1bGUudjEuQXBwbHlSb2xlUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkFwcGx5Um9sZVJlc3BvbnNlEkQKB0dldFJvbGUSGy5zY2hlZHVsZS52MS5HZXRSb2xlUmVxdWVzdBocLnNjaGVkdWxlLnYxLkdldFJvbGVSZXNwb25zZRJKCglMaXN0Um9sZXMSHS5zY2hlZHVsZS52MS5MaXN0Um9sZXNSZXF1ZXN0Gh4uc2NoZWR1bGUudjEuTGlzdFJvbGVzUmVzcG9uc2USSgoJQ3JlYXRlUnVuEh0uc2NoZWR1bGUudjEuQ3JlYXRlUnVuUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkNyZWF0ZVJ1blJlc3BvbnNlEkEKBkdldFJ1bhIaLnNjaGVkdWxlLnYxLkdldFJ1blJlcXVlc3QaGy5zY2hlZHVsZS52MS5HZXRSdW5SZXNwb25zZRJHCghMaXN0UnVucxIcLnNjaGVkdWxlLnYxLkxpc3RSdW5zUmVxdWVzdBodLnNjaGVkdWxlLnYxLkxpc3RSdW5zUmVzcG9uc2USSgoJQ2FuY2VsUnVuEh0uc2NoZWR1bGUudjEuQ2FuY2VsUnVuUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkNhbmNlbFJ1blJlc3BvbnNlEk0KCkxpc3RPdXRwdXQSHi5zY2hlZHVsZS52MS5MaXN0T3V0cHV0UmVxdWVzdBofLnNjaGVkdWxlLnYxLkxpc3RPdXRwdXRSZXNwb25zZRJTCgxSZWdpc3RlckVkZ2USIC5zY2hlZHVsZS52MS5SZWdpc3RlckVkZ2VSZXF1ZXN0GiEuc2NoZWR1bGUudjEuUmVnaXN0ZXJFZGdlUmVzcG9uc2USVgoNSGVhcnRiZWF0RWRnZRIhLnNjaGVkdWxlLnYxLkhlYXJ0YmVhdEVkZ2VSZXF1ZXN0GiIuc2NoZWR1bGUudjEuSGVhcnRiZWF0RWRnZVJlc3BvbnNlElkKDlJlcG9ydFdvcmtsb2FkEiIuc2NoZWR1bGUudjEuUmVwb3J0V29ya2xvYWRSZXF1ZXN0GiMuc2NoZWR1bGUudjEuUmVwb3J0V29ya2xvYWRSZXNwb25zZRJTCgxBcHBlbmRPdXRwdXQSIC5zY2hlZHVsZS52MS5BcHBlbmRPdXRwdXRSZXF1ZXN0GiEuc2NoZWR1bGUudjEuQXBwZW5kT3V0cHV0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_runtime_v1_runtime, file_unit_v1_event, file_unit_v1_unit]);
+  fileDesc("ChpzY2hlZHVsZS92MS9zY2hlZHVsZS5wcm90bxILc2NoZWR1bGUudjEizAEKBFJvbGUSDAoEbmFtZRgBIAEoCRIjCghwcm92aWRlchgCIAEoCzIRLnVuaXQudjEuUHJvdmlkZXISDgoGcnVubmVyGAMgASgJEg0KBXRvb2xzGAQgAygJEg8KB3Byb2ZpbGUYBSABKAkSHwoGbGltaXRzGAYgASgLMg8udW5pdC52MS5MaW1pdHMSDwoHcGVyc29uYRgHIAEoCRIeCgZtb3VudHMYCCADKAsyDi51bml0LnYxLk1vdW50Eg8KB3ZlcnNpb24YCSABKAMi7AQKA1J1bhIKCgJpZBgBIAEoCRILCgNvcmcYAiABKAkSEwoLZW52aXJvbm1lbnQYAyABKAkSDAoEdGFzaxgEIAEoCRIMCgRyb2xlGAUgASgJEg4KBnJ1bm5lchgGIAEoCRIPCgdzdWJqZWN0GAcgASgJEiQKBXN0YXRlGAggASgOMhUuc2NoZWR1bGUudjEuUnVuU3RhdGUSKgoKdGFza19zdGF0ZRgJIAEoDjIWLnNjaGVkdWxlLnYxLlRhc2tTdGF0ZRIOCgZyZWFzb24YCiABKAkSDwoHbWVzc2FnZRgLIAEoCRIpCgVzaW5jZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRpc3BhdGNoGA8gASgJEh4KBm1vdW50cxgQIAMoCzIOLnVuaXQudjEuTW91bnQSIQoHdmVyZGljdBgRIAEoDjIQLnVuaXQudjEuVmVyZGljdBIWCglleGl0X2NvZGUYEiABKAVIAIgBARINCgVyZXBseRgTIAEoCRIjCgdjb21taXRzGBQgAygLMhIudW5pdC52MS5Db21taXR0ZWQSDQoFZXBvY2gYFSABKAMSIQoHdHJpZ2dlchgWIAEoCzIQLnVuaXQudjEuVHJpZ2dlchIPCgdzZXNzaW9uGBcgASgJEgwKBHN0YXkYGCABKAhCDAoKX2V4aXRfY29kZSJqCghSdW5FdmVudBIKCgJpZBgBIAEoCRILCgNzZXEYAiABKAQSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KA3J1bhgEIAEoCzIQLnNjaGVkdWxlLnYxLlJ1biJHChBBcHBseVJvbGVSZXF1ZXN0Eh8KBHJvbGUYASABKAsyES5zY2hlZHVsZS52MS5Sb2xlEhIKCmlmX3ZlcnNpb24YAiABKAMiNAoRQXBwbHlSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLnNjaGVkdWxlLnYxLlJvbGUiHgoOR2V0Um9sZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIyCg9HZXRSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLnNjaGVkdWxlLnYxLlJvbGUiEgoQTGlzdFJvbGVzUmVxdWVzdCI1ChFMaXN0Um9sZXNSZXNwb25zZRIgCgVyb2xlcxgBIAMoCzIRLnNjaGVkdWxlLnYxLlJvbGUi5wEKEENyZWF0ZVJ1blJlcXVlc3QSDAoEcm9sZRgBIAEoCRIOCgZydW5uZXIYAiABKAkSDAoEYXJndhgDIAMoCRIdCgVzdGFydBgEIAEoCzIOLnVuaXQudjEuU3RhcnQSHgoGbW91bnRzGAUgAygLMg4udW5pdC52MS5Nb3VudBIfCgZsaW1pdHMYBiABKAsyDy51bml0LnYxLkxpbWl0cxIPCgdzZXNzaW9uGAcgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgIIAEoCRIPCgdwcm9maWxlGAkgASgJEgwKBHN0YXkYCiABKAgiRAoRQ3JlYXRlUnVuUmVzcG9uc2USHQoDcnVuGAEgASgLMhAuc2NoZWR1bGUudjEuUnVuEhAKCHJlcGxheWVkGAIgASgIIhsKDUdldFJ1blJlcXVlc3QSCgoCaWQYASABKAkiLwoOR2V0UnVuUmVzcG9uc2USHQoDcnVuGAEgASgLMhAuc2NoZWR1bGUudjEuUnVuIm0KD0xpc3RSdW5zUmVxdWVzdBIlCgZzdGF0ZXMYASADKA4yFS5zY2hlZHVsZS52MS5SdW5TdGF0ZRIMCgRyb2xlGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIksKEExpc3RSdW5zUmVzcG9uc2USHgoEcnVucxgBIAMoCzIQLnNjaGVkdWxlLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoQQ2FuY2VsUnVuUmVxdWVzdBIKCgJpZBgBIAEoCRILCgN3aHkYAiABKAkiMgoRQ2FuY2VsUnVuUmVzcG9uc2USHQoDcnVuGAEgASgLMhAuc2NoZWR1bGUudjEuUnVuIj4KEFNlbmRJbnB1dFJlcXVlc3QSCwoDcnVuGAEgASgJEh0KBWlucHV0GAIgASgLMg4udW5pdC52MS5JbnB1dCJEChFTZW5kSW5wdXRSZXNwb25zZRIdCgVpbnB1dBgBIAEoCzIOLnVuaXQudjEuSW5wdXQSEAoIcmVwbGF5ZWQYAiABKAgihgEKEVJ1bm5lckRlc2NyaXB0aW9uEg4KBnJ1bm5lchgBIAEoCRIMCgRlZGdlGAIgASgJEg8KB2JhY2tlbmQYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIQCghmZWF0dXJlcxgFIAMoCRIPCgdtaXNzaW5nGAYgAygJEg4KBnJlbWVkeRgHIAEoCSIUChJMaXN0UnVubmVyc1JlcXVlc3QiRgoTTGlzdFJ1bm5lcnNSZXNwb25zZRIvCgdydW5uZXJzGAEgAygLMh4uc2NoZWR1bGUudjEuUnVubmVyRGVzY3JpcHRpb24iRgoRTGlzdE91dHB1dFJlcXVlc3QSCwoDcnVuGAEgASgJEhEKCWFmdGVyX3NlcRgCIAEoBBIRCglwYWdlX3NpemUYAyABKAUiRQoSTGlzdE91dHB1dFJlc3BvbnNlEiIKBmV2ZW50cxgBIAMoCzISLnVuaXQudjEuVW5pdEV2ZW50EgsKA2VuZBgCIAEoCCKVAQoTUmVnaXN0ZXJFZGdlUmVxdWVzdBIMCgRlZGdlGAEgASgJEg8KB3J1bm5lcnMYAiADKAkSEAoIcHJvZmlsZXMYAyADKAkSEAoIY2FwYWNpdHkYBCABKAUSOwoTcnVubmVyX2Rlc2NyaXB0aW9ucxgFIAMoCzIeLnNjaGVkdWxlLnYxLlJ1bm5lckRlc2NyaXB0aW9uIlgKFFJlZ2lzdGVyRWRnZVJlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuc2NoZWR1bGUudjEuRWRnZVN0YXRlEhkKEWhlYXJ0YmVhdF9zZWNvbmRzGAIgASgFIisKCExlYXNlUmVmEhAKCGRpc3BhdGNoGAEgASgJEg0KBWVwb2NoGAIgASgDIkkKFEhlYXJ0YmVhdEVkZ2VSZXF1ZXN0EgwKBGVkZ2UYASABKAkSIwoEaGVsZBgCIAMoCzIVLnNjaGVkdWxlLnYxLkxlYXNlUmVmIjwKFUhlYXJ0YmVhdEVkZ2VSZXNwb25zZRIjCgRsb3N0GAEgAygLMhUuc2NoZWR1bGUudjEuTGVhc2VSZWYilAEKFVJlcG9ydFdvcmtsb2FkUmVxdWVzdBIMCgRlZGdlGAEgASgJEicKBWV2ZW50GAIgASgLMhgucnVudGltZS52MS5SdW50aW1lRXZlbnQSHwoGcmVzdWx0GAMgASgLMg8udW5pdC52MS5SZXN1bHQSIwoHY29tbWl0cxgEIAMoCzISLnVuaXQudjEuQ29tbWl0dGVkIhgKFlJlcG9ydFdvcmtsb2FkUmVzcG9uc2UiOQoTQXBwZW5kT3V0cHV0UmVxdWVzdBIiCgZldmVudHMYASADKAsyEi51bml0LnYxLlVuaXRFdmVudCIoChRBcHBlbmRPdXRwdXRSZXNwb25zZRIQCghsYXN0X3NlcRgBIAEoBCr5AQoJVGFza1N0YXRlEhoKFlRBU0tfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRUQVNLX1NUQVRFX1NVQk1JVFRFRBABEhgKFFRBU0tfU1RBVEVfREVMSVZFUkVEEAISFgoSVEFTS19TVEFURV9SVU5OSU5HEAMSGQoVVEFTS19TVEFURV9DT01QQUNUSU5HEAQSGAoUVEFTS19TVEFURV9DT01QTEVURUQQBRIVChFUQVNLX1NUQVRFX0ZBSUxFRBAGEhgKFFRBU0tfU1RBVEVfQ0FOQ0VMTEVEEAcSHgoaVEFTS19TVEFURV9ERUxJVkVSWV9GQUlMRUQQCCrgAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUlVOX1NUQVRFX1BMQU5OSU5HEAESFAoQUlVOX1NUQVRFX1FVRVVFRBACEhUKEVJVTl9TVEFURV9SVU5OSU5HEAMSFQoRUlVOX1NUQVRFX0JMT0NLRUQQBBIXChNSVU5fU1RBVEVfQ09NUExFVEVEEAUSFAoQUlVOX1NUQVRFX0ZBSUxFRBAGEhcKE1JVTl9TVEFURV9DQU5DRUxMRUQQBxIVChFSVU5fU1RBVEVfU0tJUFBFRBAIKqIBCglFZGdlU3RhdGUSGgoWRURHRV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEVER0VfU1RBVEVfRU5ST0xMSU5HEAESFQoRRURHRV9TVEFURV9BQ1RJVkUQAhIaChZFREdFX1NUQVRFX1FVQVJBTlRJTkVEEAMSFwoTRURHRV9TVEFURV9EUkFJTklORxAEEhMKD0VER0VfU1RBVEVfR09ORRAFMt0ICg9TY2hlZHVsZVNlcnZpY2USSgoJQXBwbHlSb2xlEh0uc2NoZWR1bGUudjEuQXBwbHlSb2xlUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkFwcGx5Um9sZVJlc3BvbnNlEkQKB0dldFJvbGUSGy5zY2hlZHVsZS52MS5HZXRSb2xlUmVxdWVzdBocLnNjaGVkdWxlLnYxLkdldFJvbGVSZXNwb25zZRJKCglMaXN0Um9sZXMSHS5zY2hlZHVsZS52MS5MaXN0Um9sZXNSZXF1ZXN0Gh4uc2NoZWR1bGUudjEuTGlzdFJvbGVzUmVzcG9uc2USSgoJQ3JlYXRlUnVuEh0uc2NoZWR1bGUudjEuQ3JlYXRlUnVuUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkNyZWF0ZVJ1blJlc3BvbnNlEkEKBkdldFJ1bhIaLnNjaGVkdWxlLnYxLkdldFJ1blJlcXVlc3QaGy5zY2hlZHVsZS52MS5HZXRSdW5SZXNwb25zZRJHCghMaXN0UnVucxIcLnNjaGVkdWxlLnYxLkxpc3RSdW5zUmVxdWVzdBodLnNjaGVkdWxlLnYxLkxpc3RSdW5zUmVzcG9uc2USSgoJQ2FuY2VsUnVuEh0uc2NoZWR1bGUudjEuQ2FuY2VsUnVuUmVxdWVzdBoeLnNjaGVkdWxlLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkoKCVNlbmRJbnB1dBIdLnNjaGVkdWxlLnYxLlNlbmRJbnB1dFJlcXVlc3QaHi5zY2hlZHVsZS52MS5TZW5kSW5wdXRSZXNwb25zZRJQCgtMaXN0UnVubmVycxIfLnNjaGVkdWxlLnYxLkxpc3RSdW5uZXJzUmVxdWVzdBogLnNjaGVkdWxlLnYxLkxpc3RSdW5uZXJzUmVzcG9uc2USTQoKTGlzdE91dHB1dBIeLnNjaGVkdWxlLnYxLkxpc3RPdXRwdXRSZXF1ZXN0Gh8uc2NoZWR1bGUudjEuTGlzdE91dHB1dFJlc3BvbnNlElMKDFJlZ2lzdGVyRWRnZRIgLnNjaGVkdWxlLnYxLlJlZ2lzdGVyRWRnZVJlcXVlc3QaIS5zY2hlZHVsZS52MS5SZWdpc3RlckVkZ2VSZXNwb25zZRJWCg1IZWFydGJlYXRFZGdlEiEuc2NoZWR1bGUudjEuSGVhcnRiZWF0RWRnZVJlcXVlc3QaIi5zY2hlZHVsZS52MS5IZWFydGJlYXRFZGdlUmVzcG9uc2USWQoOUmVwb3J0V29ya2xvYWQSIi5zY2hlZHVsZS52MS5SZXBvcnRXb3JrbG9hZFJlcXVlc3QaIy5zY2hlZHVsZS52MS5SZXBvcnRXb3JrbG9hZFJlc3BvbnNlElMKDEFwcGVuZE91dHB1dBIgLnNjaGVkdWxlLnYxLkFwcGVuZE91dHB1dFJlcXVlc3QaIS5zY2hlZHVsZS52MS5BcHBlbmRPdXRwdXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_runtime_v1_runtime, file_unit_v1_event, file_unit_v1_input, file_unit_v1_unit]);
 
 /**
  * Role is what an agent is. Names are unique in an environment.
@@ -207,6 +209,23 @@ export type Run = Message<"schedule.v1.Run"> & {
    * @generated from field: int64 epoch = 21;
    */
   epoch: bigint;
+
+  /**
+   * @generated from field: unit.v1.Trigger trigger = 22;
+   */
+  trigger?: Trigger | undefined;
+
+  /**
+   * @generated from field: string session = 23;
+   */
+  session: string;
+
+  /**
+   * It stays for more input.
+   *
+   * @generated from field: bool stay = 24;
+   */
+  stay: boolean;
 };
 
 /**
@@ -425,6 +444,13 @@ export type CreateRunRequest = Message<"schedule.v1.CreateRunRequest"> & {
    * @generated from field: string profile = 9;
    */
   profile: string;
+
+  /**
+   * Stay for more input when the task is done.
+   *
+   * @generated from field: bool stay = 10;
+   */
+  stay: boolean;
 };
 
 /**
@@ -604,6 +630,149 @@ export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE_
   messageDesc(file_schedule_v1_schedule, 16);
 
 /**
+ * SendInputRequest says something to a run.
+ *
+ * @generated from message schedule.v1.SendInputRequest
+ */
+export type SendInputRequest = Message<"schedule.v1.SendInputRequest"> & {
+  /**
+   * @generated from field: string run = 1;
+   */
+  run: string;
+
+  /**
+   * @generated from field: unit.v1.Input input = 2;
+   */
+  input?: Input | undefined;
+};
+
+/**
+ * Describes the message schedule.v1.SendInputRequest.
+ * Use `create(SendInputRequestSchema)` to create a new message.
+ */
+export const SendInputRequestSchema: GenMessage<SendInputRequest> = /*@__PURE__*/
+  messageDesc(file_schedule_v1_schedule, 17);
+
+/**
+ * SendInputResponse confirms that it is durable.
+ *
+ * @generated from message schedule.v1.SendInputResponse
+ */
+export type SendInputResponse = Message<"schedule.v1.SendInputResponse"> & {
+  /**
+   * @generated from field: unit.v1.Input input = 1;
+   */
+  input?: Input | undefined;
+
+  /**
+   * True when it had been accepted before.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message schedule.v1.SendInputResponse.
+ * Use `create(SendInputResponseSchema)` to create a new message.
+ */
+export const SendInputResponseSchema: GenMessage<SendInputResponse> = /*@__PURE__*/
+  messageDesc(file_schedule_v1_schedule, 18);
+
+/**
+ * RunnerDescription is one runner of one edge.
+ *
+ * @generated from message schedule.v1.RunnerDescription
+ */
+export type RunnerDescription = Message<"schedule.v1.RunnerDescription"> & {
+  /**
+   * @generated from field: string runner = 1;
+   */
+  runner: string;
+
+  /**
+   * @generated from field: string edge = 2;
+   */
+  edge: string;
+
+  /**
+   * `process`, `docker`.
+   *
+   * @generated from field: string backend = 3;
+   */
+  backend: string;
+
+  /**
+   * As the program itself says; empty when it is missing.
+   *
+   * @generated from field: string version = 4;
+   */
+  version: string;
+
+  /**
+   * Such as `resume`, `stop`, `steer`, `ask`.
+   *
+   * @generated from field: repeated string features = 5;
+   */
+  features: string[];
+
+  /**
+   * What it needs and does not find; empty when it can run.
+   *
+   * @generated from field: repeated string missing = 6;
+   */
+  missing: string[];
+
+  /**
+   * The one command that installs what is missing.
+   *
+   * @generated from field: string remedy = 7;
+   */
+  remedy: string;
+};
+
+/**
+ * Describes the message schedule.v1.RunnerDescription.
+ * Use `create(RunnerDescriptionSchema)` to create a new message.
+ */
+export const RunnerDescriptionSchema: GenMessage<RunnerDescription> = /*@__PURE__*/
+  messageDesc(file_schedule_v1_schedule, 19);
+
+/**
+ * ListRunnersRequest has no filter.
+ *
+ * @generated from message schedule.v1.ListRunnersRequest
+ */
+export type ListRunnersRequest = Message<"schedule.v1.ListRunnersRequest"> & {
+};
+
+/**
+ * Describes the message schedule.v1.ListRunnersRequest.
+ * Use `create(ListRunnersRequestSchema)` to create a new message.
+ */
+export const ListRunnersRequestSchema: GenMessage<ListRunnersRequest> = /*@__PURE__*/
+  messageDesc(file_schedule_v1_schedule, 20);
+
+/**
+ * ListRunnersResponse answers them by edge and name.
+ *
+ * @generated from message schedule.v1.ListRunnersResponse
+ */
+export type ListRunnersResponse = Message<"schedule.v1.ListRunnersResponse"> & {
+  /**
+   * @generated from field: repeated schedule.v1.RunnerDescription runners = 1;
+   */
+  runners: RunnerDescription[];
+};
+
+/**
+ * Describes the message schedule.v1.ListRunnersResponse.
+ * Use `create(ListRunnersResponseSchema)` to create a new message.
+ */
+export const ListRunnersResponseSchema: GenMessage<ListRunnersResponse> = /*@__PURE__*/
+  messageDesc(file_schedule_v1_schedule, 21);
+
+/**
  * ListOutputRequest names a run and where to go on from.
  *
  * @generated from message schedule.v1.ListOutputRequest
@@ -634,7 +803,7 @@ export type ListOutputRequest = Message<"schedule.v1.ListOutputRequest"> & {
  * Use `create(ListOutputRequestSchema)` to create a new message.
  */
 export const ListOutputRequestSchema: GenMessage<ListOutputRequest> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 17);
+  messageDesc(file_schedule_v1_schedule, 22);
 
 /**
  * ListOutputResponse is one page.
@@ -660,7 +829,7 @@ export type ListOutputResponse = Message<"schedule.v1.ListOutputResponse"> & {
  * Use `create(ListOutputResponseSchema)` to create a new message.
  */
 export const ListOutputResponseSchema: GenMessage<ListOutputResponse> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 18);
+  messageDesc(file_schedule_v1_schedule, 23);
 
 /**
  * RegisterEdgeRequest describes an edge.
@@ -687,6 +856,13 @@ export type RegisterEdgeRequest = Message<"schedule.v1.RegisterEdgeRequest"> & {
    * @generated from field: int32 capacity = 4;
    */
   capacity: number;
+
+  /**
+   * What it found when it looked.
+   *
+   * @generated from field: repeated schedule.v1.RunnerDescription runner_descriptions = 5;
+   */
+  runnerDescriptions: RunnerDescription[];
 };
 
 /**
@@ -694,7 +870,7 @@ export type RegisterEdgeRequest = Message<"schedule.v1.RegisterEdgeRequest"> & {
  * Use `create(RegisterEdgeRequestSchema)` to create a new message.
  */
 export const RegisterEdgeRequestSchema: GenMessage<RegisterEdgeRequest> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 19);
+  messageDesc(file_schedule_v1_schedule, 24);
 
 /**
  * RegisterEdgeResponse sets the pace.
@@ -720,7 +896,7 @@ export type RegisterEdgeResponse = Message<"schedule.v1.RegisterEdgeResponse"> &
  * Use `create(RegisterEdgeResponseSchema)` to create a new message.
  */
 export const RegisterEdgeResponseSchema: GenMessage<RegisterEdgeResponse> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 20);
+  messageDesc(file_schedule_v1_schedule, 25);
 
 /**
  * LeaseRef names one held lease.
@@ -744,7 +920,7 @@ export type LeaseRef = Message<"schedule.v1.LeaseRef"> & {
  * Use `create(LeaseRefSchema)` to create a new message.
  */
 export const LeaseRefSchema: GenMessage<LeaseRef> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 21);
+  messageDesc(file_schedule_v1_schedule, 26);
 
 /**
  * HeartbeatEdgeRequest lists every lease the edge holds.
@@ -768,7 +944,7 @@ export type HeartbeatEdgeRequest = Message<"schedule.v1.HeartbeatEdgeRequest"> &
  * Use `create(HeartbeatEdgeRequestSchema)` to create a new message.
  */
 export const HeartbeatEdgeRequestSchema: GenMessage<HeartbeatEdgeRequest> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 22);
+  messageDesc(file_schedule_v1_schedule, 27);
 
 /**
  * HeartbeatEdgeResponse lists those it must stop.
@@ -787,7 +963,7 @@ export type HeartbeatEdgeResponse = Message<"schedule.v1.HeartbeatEdgeResponse">
  * Use `create(HeartbeatEdgeResponseSchema)` to create a new message.
  */
 export const HeartbeatEdgeResponseSchema: GenMessage<HeartbeatEdgeResponse> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 23);
+  messageDesc(file_schedule_v1_schedule, 28);
 
 /**
  * ReportWorkloadRequest carries one runtime event.
@@ -823,7 +999,7 @@ export type ReportWorkloadRequest = Message<"schedule.v1.ReportWorkloadRequest">
  * Use `create(ReportWorkloadRequestSchema)` to create a new message.
  */
 export const ReportWorkloadRequestSchema: GenMessage<ReportWorkloadRequest> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 24);
+  messageDesc(file_schedule_v1_schedule, 29);
 
 /**
  * ReportWorkloadResponse confirms that it is durable.
@@ -838,7 +1014,7 @@ export type ReportWorkloadResponse = Message<"schedule.v1.ReportWorkloadResponse
  * Use `create(ReportWorkloadResponseSchema)` to create a new message.
  */
 export const ReportWorkloadResponseSchema: GenMessage<ReportWorkloadResponse> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 25);
+  messageDesc(file_schedule_v1_schedule, 30);
 
 /**
  * AppendOutputRequest carries events of one dispatch; the dispatch token rides in the authorization.
@@ -857,7 +1033,7 @@ export type AppendOutputRequest = Message<"schedule.v1.AppendOutputRequest"> & {
  * Use `create(AppendOutputRequestSchema)` to create a new message.
  */
 export const AppendOutputRequestSchema: GenMessage<AppendOutputRequest> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 26);
+  messageDesc(file_schedule_v1_schedule, 31);
 
 /**
  * AppendOutputResponse confirms that they are durable.
@@ -876,7 +1052,7 @@ export type AppendOutputResponse = Message<"schedule.v1.AppendOutputResponse"> &
  * Use `create(AppendOutputResponseSchema)` to create a new message.
  */
 export const AppendOutputResponseSchema: GenMessage<AppendOutputResponse> = /*@__PURE__*/
-  messageDesc(file_schedule_v1_schedule, 27);
+  messageDesc(file_schedule_v1_schedule, 32);
 
 /**
  * TaskState follows what was asked.
@@ -1135,6 +1311,27 @@ export const ScheduleService: GenService<{
     methodKind: "unary";
     input: typeof CancelRunRequestSchema;
     output: typeof CancelRunResponseSchema;
+  },
+  /**
+   * SendInput accepts an input for a run that is not over: committed, then delivered in order until the dispatch takes it.
+   * The same id again answers the same.
+   *
+   * @generated from rpc schedule.v1.ScheduleService.SendInput
+   */
+  sendInput: {
+    methodKind: "unary";
+    input: typeof SendInputRequestSchema;
+    output: typeof SendInputResponseSchema;
+  },
+  /**
+   * ListRunners answers what the edges can drive, with versions and what is missing.
+   *
+   * @generated from rpc schedule.v1.ScheduleService.ListRunners
+   */
+  listRunners: {
+    methodKind: "unary";
+    input: typeof ListRunnersRequestSchema;
+    output: typeof ListRunnersResponseSchema;
   },
   /**
    * ListOutput answers a run's stored output in order.

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file unit/v1/event.proto.
  */
 export const file_unit_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChN1bml0L3YxL2V2ZW50LnByb3RvEgd1bml0LnYxIsEHCglVbml0RXZlbnQSCgoCaWQYASABKAkSCwoDb3JnGAIgASgJEgsKA3J1bhgDIAEoCRIQCghkaXNwYXRjaBgEIAEoCRILCgNzZXEYBSABKAQSJgoCYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KDXN0YWdlX3JlYWNoZWQYByABKAsyFS51bml0LnYxLlN0YWdlUmVhY2hlZEgAEjIKD3Nlc3Npb25fc3RhcnRlZBgIIAEoCzIXLnVuaXQudjEuU2Vzc2lvblN0YXJ0ZWRIABIuCg1tZXNzYWdlX2RlbHRhGAkgASgLMhUudW5pdC52MS5NZXNzYWdlRGVsdGFIABI2ChFtZXNzYWdlX2NvbXBsZXRlZBgKIAEoCzIZLnVuaXQudjEuTWVzc2FnZUNvbXBsZXRlZEgAEiUKCHRoaW5raW5nGAsgASgLMhEudW5pdC52MS5UaGlua2luZ0gAEiwKDHRvb2xfc3RhcnRlZBgMIAEoCzIULnVuaXQudjEuVG9vbFN0YXJ0ZWRIABIqCgt0b29sX291dHB1dBgNIAEoCzITLnVuaXQudjEuVG9vbE91dHB1dEgAEjAKDnRvb2xfY29tcGxldGVkGA4gASgLMhYudW5pdC52MS5Ub29sQ29tcGxldGVkSAASLAoMZmlsZV9jaGFuZ2VkGA8gASgLMhQudW5pdC52MS5GaWxlQ2hhbmdlZEgAEi4KDXVzYWdlX3VwZGF0ZWQYECABKAsyFS51bml0LnYxLlVzYWdlVXBkYXRlZEgAEh8KBXJldHJ5GBEgASgLMg4udW5pdC52MS5SZXRyeUgAEjAKDnR1cm5fY29tcGxldGVkGBIgASgLMhYudW5pdC52MS5UdXJuQ29tcGxldGVkSAASIQoGcmVzdWx0GBMgASgLMg8udW5pdC52MS5SZXN1bHRIABIfCgVlcnJvchgUIAEoCzIOLnVuaXQudjEuRXJyb3JIABIbCgNyYXcYFSABKAsyDC51bml0LnYxLlJhd0gAEiEKBm91dHB1dBgWIAEoCzIPLnVuaXQudjEuT3V0cHV0SAASMAoOZWdyZXNzX2RlY2lkZWQYFyABKAsyFi51bml0LnYxLkVncmVzc0RlY2lkZWRIABInCgljb21taXR0ZWQYGCABKAsyEi51bml0LnYxLkNvbW1pdHRlZEgAEjAKDm91dHB1dF9kcm9wcGVkGBkgASgLMhYudW5pdC52MS5PdXRwdXREcm9wcGVkSABCBgoEYm9keSKUAQoMU3RhZ2VSZWFjaGVkEg0KBXN0YWdlGAEgASgJEhMKC3Rvb2tfbWljcm9zGAIgASgDEjEKBmRldGFpbBgDIAMoCzIhLnVuaXQudjEuU3RhZ2VSZWFjaGVkLkRldGFpbEVudHJ5Gi0KC0RldGFpbEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPwoOU2Vzc2lvblN0YXJ0ZWQSDwoHc2Vzc2lvbhgBIAEoCRINCgVtb2RlbBgCIAEoCRINCgV0b29scxgDIAMoCSIcCgxNZXNzYWdlRGVsdGESDAoEdGV4dBgBIAEoCSIgChBNZXNzYWdlQ29tcGxldGVkEgwKBHRleHQYASABKAkiGAoIVGhpbmtpbmcSDAoEdGV4dBgBIAEoCSI8CgtUb29sU3RhcnRlZBIMCgRjYWxsGAEgASgJEgwKBHRvb2wYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIigKClRvb2xPdXRwdXQSDAoEY2FsbBgBIAEoCRIMCgR0ZXh0GAIgASgJIkUKDVRvb2xDb21wbGV0ZWQSDAoEY2FsbBgBIAEoCRIMCgR0b29sGAIgASgJEgoKAm9rGAMgASgIEgwKBHRleHQYBCABKAkiGwoLRmlsZUNoYW5nZWQSDAoEcGF0aBgBIAEoCSI7CgxVc2FnZVVwZGF0ZWQSFAoMaW5wdXRfdG9rZW5zGAEgASgDEhUKDW91dHB1dF90b2tlbnMYAiABKAMiPAoFUmV0cnkSDwoHYXR0ZW1wdBgBIAEoBRITCgt3YWl0X21pbGxpcxgCIAEoAxINCgVjYXVzZRgDIAEoCSIdCg1UdXJuQ29tcGxldGVkEgwKBHR1cm4YASABKAUiTQoGUmVzdWx0EiEKB3ZlcmRpY3QYASABKA4yEC51bml0LnYxLlZlcmRpY3QSDQoFcmVwbHkYAiABKAkSEQoJZXhpdF9jb2RlGAMgASgFIigKBUVycm9yEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIhMKA1JhdxIMCgR0ZXh0GAEgASgJIjcKBk91dHB1dBIfCgZzdHJlYW0YASABKA4yDy51bml0LnYxLlN0cmVhbRIMCgRkYXRhGAIgASgMIlIKDUVncmVzc0RlY2lkZWQSEAoIZGVjaXNpb24YASABKAkSDwoHYWxsb3dlZBgCIAEoCBIOCgZyZWFzb24YAyABKAkSDgoGdGFyZ2V0GAQgASgJIp8BCglDb21taXR0ZWQSEQoJd29ya3NwYWNlGAEgASgJEg4KBmNvbW1pdBgCIAEoCRINCgVmaWxlcxgDIAEoBRIwCgdyZWZ1c2VkGAQgAygLMh8udW5pdC52MS5Db21taXR0ZWQuUmVmdXNlZEVudHJ5Gi4KDFJlZnVzZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIh4KDU91dHB1dERyb3BwZWQSDQoFYnl0ZXMYASABKAMqsQEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVZFUkRJQ1RfU1VDQ0VFREVEEAESEgoOVkVSRElDVF9GQUlMRUQQAhITCg9WRVJESUNUX0JMT0NLRUQQAxIVChFWRVJESUNUX0NBTkNFTExFRBAEEhwKGFZFUkRJQ1RfQlVER0VUX0VYSEFVU1RFRBAFEhgKFFZFUkRJQ1RfUlVOTkVSX0VSUk9SEAYqRgoGU3RyZWFtEhYKElNUUkVBTV9VTlNQRUNJRklFRBAAEhEKDVNUUkVBTV9TVERPVVQQARIRCg1TVFJFQU1fU1RERVJSEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChN1bml0L3YxL2V2ZW50LnByb3RvEgd1bml0LnYxIskICglVbml0RXZlbnQSCgoCaWQYASABKAkSCwoDb3JnGAIgASgJEgsKA3J1bhgDIAEoCRIQCghkaXNwYXRjaBgEIAEoCRILCgNzZXEYBSABKAQSJgoCYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KDXN0YWdlX3JlYWNoZWQYByABKAsyFS51bml0LnYxLlN0YWdlUmVhY2hlZEgAEjIKD3Nlc3Npb25fc3RhcnRlZBgIIAEoCzIXLnVuaXQudjEuU2Vzc2lvblN0YXJ0ZWRIABIuCg1tZXNzYWdlX2RlbHRhGAkgASgLMhUudW5pdC52MS5NZXNzYWdlRGVsdGFIABI2ChFtZXNzYWdlX2NvbXBsZXRlZBgKIAEoCzIZLnVuaXQudjEuTWVzc2FnZUNvbXBsZXRlZEgAEiUKCHRoaW5raW5nGAsgASgLMhEudW5pdC52MS5UaGlua2luZ0gAEiwKDHRvb2xfc3RhcnRlZBgMIAEoCzIULnVuaXQudjEuVG9vbFN0YXJ0ZWRIABIqCgt0b29sX291dHB1dBgNIAEoCzITLnVuaXQudjEuVG9vbE91dHB1dEgAEjAKDnRvb2xfY29tcGxldGVkGA4gASgLMhYudW5pdC52MS5Ub29sQ29tcGxldGVkSAASLAoMZmlsZV9jaGFuZ2VkGA8gASgLMhQudW5pdC52MS5GaWxlQ2hhbmdlZEgAEi4KDXVzYWdlX3VwZGF0ZWQYECABKAsyFS51bml0LnYxLlVzYWdlVXBkYXRlZEgAEh8KBXJldHJ5GBEgASgLMg4udW5pdC52MS5SZXRyeUgAEjAKDnR1cm5fY29tcGxldGVkGBIgASgLMhYudW5pdC52MS5UdXJuQ29tcGxldGVkSAASIQoGcmVzdWx0GBMgASgLMg8udW5pdC52MS5SZXN1bHRIABIfCgVlcnJvchgUIAEoCzIOLnVuaXQudjEuRXJyb3JIABIbCgNyYXcYFSABKAsyDC51bml0LnYxLlJhd0gAEiEKBm91dHB1dBgWIAEoCzIPLnVuaXQudjEuT3V0cHV0SAASMAoOZWdyZXNzX2RlY2lkZWQYFyABKAsyFi51bml0LnYxLkVncmVzc0RlY2lkZWRIABInCgljb21taXR0ZWQYGCABKAsyEi51bml0LnYxLkNvbW1pdHRlZEgAEjAKDm91dHB1dF9kcm9wcGVkGBkgASgLMhYudW5pdC52MS5PdXRwdXREcm9wcGVkSAASKgoLaW5wdXRfdGFrZW4YGiABKAsyEy51bml0LnYxLklucHV0VGFrZW5IABIqCgtpbnB1dF9lbmRlZBgbIAEoCzITLnVuaXQudjEuSW5wdXRFbmRlZEgAEi4KDXNlc3Npb25fc2F2ZWQYHCABKAsyFS51bml0LnYxLlNlc3Npb25TYXZlZEgAQgYKBGJvZHkilAEKDFN0YWdlUmVhY2hlZBINCgVzdGFnZRgBIAEoCRITCgt0b29rX21pY3JvcxgCIAEoAxIxCgZkZXRhaWwYAyADKAsyIS51bml0LnYxLlN0YWdlUmVhY2hlZC5EZXRhaWxFbnRyeRotCgtEZXRhaWxFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj8KDlNlc3Npb25TdGFydGVkEg8KB3Nlc3Npb24YASABKAkSDQoFbW9kZWwYAiABKAkSDQoFdG9vbHMYAyADKAkiHAoMTWVzc2FnZURlbHRhEgwKBHRleHQYASABKAkiIAoQTWVzc2FnZUNvbXBsZXRlZBIMCgR0ZXh0GAEgASgJIhgKCFRoaW5raW5nEgwKBHRleHQYASABKAkiPAoLVG9vbFN0YXJ0ZWQSDAoEY2FsbBgBIAEoCRIMCgR0b29sGAIgASgJEhEKCWFyZ3VtZW50cxgDIAEoCSIoCgpUb29sT3V0cHV0EgwKBGNhbGwYASABKAkSDAoEdGV4dBgCIAEoCSJFCg1Ub29sQ29tcGxldGVkEgwKBGNhbGwYASABKAkSDAoEdG9vbBgCIAEoCRIKCgJvaxgDIAEoCBIMCgR0ZXh0GAQgASgJIhsKC0ZpbGVDaGFuZ2VkEgwKBHBhdGgYASABKAkiOwoMVXNhZ2VVcGRhdGVkEhQKDGlucHV0X3Rva2VucxgBIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAIgASgDIjwKBVJldHJ5Eg8KB2F0dGVtcHQYASABKAUSEwoLd2FpdF9taWxsaXMYAiABKAMSDQoFY2F1c2UYAyABKAkiHQoNVHVybkNvbXBsZXRlZBIMCgR0dXJuGAEgASgFIk0KBlJlc3VsdBIhCgd2ZXJkaWN0GAEgASgOMhAudW5pdC52MS5WZXJkaWN0Eg0KBXJlcGx5GAIgASgJEhEKCWV4aXRfY29kZRgDIAEoBSIoCgVFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSITCgNSYXcSDAoEdGV4dBgBIAEoCSI3CgZPdXRwdXQSHwoGc3RyZWFtGAEgASgOMg8udW5pdC52MS5TdHJlYW0SDAoEZGF0YRgCIAEoDCJhCg1FZ3Jlc3NEZWNpZGVkEhAKCGRlY2lzaW9uGAEgASgJEg8KB2FsbG93ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEg4KBnRhcmdldBgEIAEoCRINCgVub2lzZRgFIAEoCSKfAQoJQ29tbWl0dGVkEhEKCXdvcmtzcGFjZRgBIAEoCRIOCgZjb21taXQYAiABKAkSDQoFZmlsZXMYAyABKAUSMAoHcmVmdXNlZBgEIAMoCzIfLnVuaXQudjEuQ29tbWl0dGVkLlJlZnVzZWRFbnRyeRouCgxSZWZ1c2VkRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIbCgpJbnB1dFRha2VuEg0KBWlucHV0GAEgASgJIk0KCklucHV0RW5kZWQSDQoFaW5wdXQYASABKAkSIQoHdmVyZGljdBgCIAEoDjIQLnVuaXQudjEuVmVyZGljdBINCgVyZXBseRgDIAEoCSI8CgxTZXNzaW9uU2F2ZWQSDwoHc2Vzc2lvbhgBIAEoCRIMCgRwYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgDIh4KDU91dHB1dERyb3BwZWQSDQoFYnl0ZXMYASABKAMqsQEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVZFUkRJQ1RfU1VDQ0VFREVEEAESEgoOVkVSRElDVF9GQUlMRUQQAhITCg9WRVJESUNUX0JMT0NLRUQQAxIVChFWRVJESUNUX0NBTkNFTExFRBAEEhwKGFZFUkRJQ1RfQlVER0VUX0VYSEFVU1RFRBAFEhgKFFZFUkRJQ1RfUlVOTkVSX0VSUk9SEAYqRgoGU3RyZWFtEhYKElNUUkVBTV9VTlNQRUNJRklFRBAAEhEKDVNUUkVBTV9TVERPVVQQARIRCg1TVFJFQU1fU1RERVJSEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * UnitEvent is one entry of a dispatch's output. Sequence numbers start at 1 and have no gap.
@@ -181,6 +181,24 @@ export type UnitEvent = Message<"unit.v1.UnitEvent"> & {
      */
     value: OutputDropped;
     case: "outputDropped";
+  } | {
+    /**
+     * @generated from field: unit.v1.InputTaken input_taken = 26;
+     */
+    value: InputTaken;
+    case: "inputTaken";
+  } | {
+    /**
+     * @generated from field: unit.v1.InputEnded input_ended = 27;
+     */
+    value: InputEnded;
+    case: "inputEnded";
+  } | {
+    /**
+     * @generated from field: unit.v1.SessionSaved session_saved = 28;
+     */
+    value: SessionSaved;
+    case: "sessionSaved";
   } | { case: undefined; value?: undefined };
 };
 
@@ -629,6 +647,13 @@ export type EgressDecided = Message<"unit.v1.EgressDecided"> & {
    * @generated from field: string target = 4;
    */
   target: string;
+
+  /**
+   * Name of the well-known update or telemetry call this is, such as `claude-code.telemetry`; empty for anything else.
+   *
+   * @generated from field: string noise = 5;
+   */
+  noise: string;
 };
 
 /**
@@ -678,6 +703,88 @@ export const CommittedSchema: GenMessage<Committed> = /*@__PURE__*/
   messageDesc(file_unit_v1_event, 18);
 
 /**
+ * InputTaken says that the agent begins to work on an input; at most one is worked on at a time. The task of a dispatch
+ * is its first input and has the dispatch's own id.
+ *
+ * @generated from message unit.v1.InputTaken
+ */
+export type InputTaken = Message<"unit.v1.InputTaken"> & {
+  /**
+   * @generated from field: string input = 1;
+   */
+  input: string;
+};
+
+/**
+ * Describes the message unit.v1.InputTaken.
+ * Use `create(InputTakenSchema)` to create a new message.
+ */
+export const InputTakenSchema: GenMessage<InputTaken> = /*@__PURE__*/
+  messageDesc(file_unit_v1_event, 19);
+
+/**
+ * InputEnded is the only end of an input. The dispatch goes on when it stays, and ends otherwise.
+ *
+ * @generated from message unit.v1.InputEnded
+ */
+export type InputEnded = Message<"unit.v1.InputEnded"> & {
+  /**
+   * @generated from field: string input = 1;
+   */
+  input: string;
+
+  /**
+   * @generated from field: unit.v1.Verdict verdict = 2;
+   */
+  verdict: Verdict;
+
+  /**
+   * Last message of the agent.
+   *
+   * @generated from field: string reply = 3;
+   */
+  reply: string;
+};
+
+/**
+ * Describes the message unit.v1.InputEnded.
+ * Use `create(InputEndedSchema)` to create a new message.
+ */
+export const InputEndedSchema: GenMessage<InputEnded> = /*@__PURE__*/
+  messageDesc(file_unit_v1_event, 20);
+
+/**
+ * SessionSaved says that the conversation is on file and can be gone on with from there.
+ *
+ * @generated from message unit.v1.SessionSaved
+ */
+export type SessionSaved = Message<"unit.v1.SessionSaved"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * Path under the first rw mount.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * @generated from field: int64 bytes = 3;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message unit.v1.SessionSaved.
+ * Use `create(SessionSavedSchema)` to create a new message.
+ */
+export const SessionSavedSchema: GenMessage<SessionSaved> = /*@__PURE__*/
+  messageDesc(file_unit_v1_event, 21);
+
+/**
  * OutputDropped counts output beyond the limit.
  *
  * @generated from message unit.v1.OutputDropped
@@ -694,7 +801,7 @@ export type OutputDropped = Message<"unit.v1.OutputDropped"> & {
  * Use `create(OutputDroppedSchema)` to create a new message.
  */
 export const OutputDroppedSchema: GenMessage<OutputDropped> = /*@__PURE__*/
-  messageDesc(file_unit_v1_event, 19);
+  messageDesc(file_unit_v1_event, 22);
 
 /**
  * Verdict is how an agent's work ended, decided from evidence and never from the agent's word alone.

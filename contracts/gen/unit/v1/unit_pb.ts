@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file unit/v1/unit.proto.
  */
 export const file_unit_v1_unit: GenFile = /*@__PURE__*/
-  fileDesc("ChJ1bml0L3YxL3VuaXQucHJvdG8SB3VuaXQudjEiTwoISWRlbnRpdHkSCwoDb3JnGAEgASgJEhMKC2Vudmlyb25tZW50GAIgASgJEg8KB3N1YmplY3QYAyABKAkSEAoIbGF1bmNoZXIYBCABKAkiPAoFTW91bnQSEQoJd29ya3NwYWNlGAEgASgJEiAKBG1vZGUYAiABKA4yEi51bml0LnYxLk1vdW50TW9kZSJACgdUcmlnZ2VyEiIKBGtpbmQYASABKA4yFC51bml0LnYxLlRyaWdnZXJLaW5kEhEKCXJlZmVyZW5jZRgCIAEoCSJFCgVTdGFydBIQCgZpbmxpbmUYASABKAlIABIOCgRwYXRoGAIgASgJSAASEQoHc2Vzc2lvbhgDIAEoCUgAQgcKBXN0YXJ0InAKCFByb3ZpZGVyEgwKBG5hbWUYASABKAkSIQoHZGlhbGVjdBgCIAEoDjIQLnVuaXQudjEuRGlhbGVjdBIQCghiYXNlX3VybBgDIAEoCRINCgVtb2RlbBgEIAEoCRISCgpjcmVkZW50aWFsGAUgASgJIqkBCgZMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEgwKBHBpZHMYAiABKAUSEgoKY3B1X21pbGxpcxgDIAEoBRISCgpkaXNrX2J5dGVzGAQgASgDEhQKDG91dHB1dF9ieXRlcxgFIAEoAxIUCgxpZGxlX3NlY29uZHMYBiABKAUSGAoQbGlmZXRpbWVfc2Vjb25kcxgHIAEoBRINCgV0dXJucxgIIAEoBSL+AgoEVW5pdBIQCghkaXNwYXRjaBgBIAEoCRILCgNydW4YAiABKAkSDAoEdGFzaxgDIAEoCRIjCghpZGVudGl0eRgEIAEoCzIRLnVuaXQudjEuSWRlbnRpdHkSDAoEcm9sZRgFIAEoCRIOCgZydW5uZXIYBiABKAkSDAoEYXJndhgHIAMoCRIeCgZtb3VudHMYCCADKAsyDi51bml0LnYxLk1vdW50Eg0KBXRvb2xzGAkgAygJEiEKB3RyaWdnZXIYCiABKAsyEC51bml0LnYxLlRyaWdnZXISHQoFc3RhcnQYCyABKAsyDi51bml0LnYxLlN0YXJ0Eg8KB3Nlc3Npb24YDCABKAkSDgoGcGFyZW50GA0gASgJEiMKCHByb3ZpZGVyGA4gASgLMhEudW5pdC52MS5Qcm92aWRlchIfCgZsaW1pdHMYDyABKAsyDy51bml0LnYxLkxpbWl0cxIPCgdwcm9maWxlGBAgASgJEg8KB3BlcnNvbmEYESABKAkqTQoJTW91bnRNb2RlEhoKFk1PVU5UX01PREVfVU5TUEVDSUZJRUQQABIRCg1NT1VOVF9NT0RFX1JPEAESEQoNTU9VTlRfTU9ERV9SVxACKogBCgtUcmlnZ2VyS2luZBIcChhUUklHR0VSX0tJTkRfVU5TUEVDSUZJRUQQABIUChBUUklHR0VSX0tJTkRfTk9XEAESFQoRVFJJR0dFUl9LSU5EX0NST04QAhIWChJUUklHR0VSX0tJTkRfRVZFTlQQAxIWChJUUklHR0VSX0tJTkRfQ0hJTEQQBCqNAQoHRGlhbGVjdBIXChNESUFMRUNUX1VOU1BFQ0lGSUVEEAASHgoaRElBTEVDVF9BTlRIUk9QSUNfTUVTU0FHRVMQARIXChNESUFMRUNUX09QRU5BSV9DSEFUEAISHAoYRElBTEVDVF9PUEVOQUlfUkVTUE9OU0VTEAMSEgoORElBTEVDVF9HRU1JTkkQBGIGcHJvdG8z");
+  fileDesc("ChJ1bml0L3YxL3VuaXQucHJvdG8SB3VuaXQudjEiTwoISWRlbnRpdHkSCwoDb3JnGAEgASgJEhMKC2Vudmlyb25tZW50GAIgASgJEg8KB3N1YmplY3QYAyABKAkSEAoIbGF1bmNoZXIYBCABKAkiPAoFTW91bnQSEQoJd29ya3NwYWNlGAEgASgJEiAKBG1vZGUYAiABKA4yEi51bml0LnYxLk1vdW50TW9kZSJfCgdUcmlnZ2VyEiIKBGtpbmQYASABKA4yFC51bml0LnYxLlRyaWdnZXJLaW5kEhEKCXJlZmVyZW5jZRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDQoFZ3JhbnQYBCABKAkiRQoFU3RhcnQSEAoGaW5saW5lGAEgASgJSAASDgoEcGF0aBgCIAEoCUgAEhEKB3Nlc3Npb24YAyABKAlIAEIHCgVzdGFydCJwCghQcm92aWRlchIMCgRuYW1lGAEgASgJEiEKB2RpYWxlY3QYAiABKA4yEC51bml0LnYxLkRpYWxlY3QSEAoIYmFzZV91cmwYAyABKAkSDQoFbW9kZWwYBCABKAkSEgoKY3JlZGVudGlhbBgFIAEoCSKpAQoGTGltaXRzEhQKDG1lbW9yeV9ieXRlcxgBIAEoAxIMCgRwaWRzGAIgASgFEhIKCmNwdV9taWxsaXMYAyABKAUSEgoKZGlza19ieXRlcxgEIAEoAxIUCgxvdXRwdXRfYnl0ZXMYBSABKAMSFAoMaWRsZV9zZWNvbmRzGAYgASgFEhgKEGxpZmV0aW1lX3NlY29uZHMYByABKAUSDQoFdHVybnMYCCABKAUiTwoKQXR0YWNobWVudBIMCgRuYW1lGAEgASgJEhIKCm1lZGlhX3R5cGUYAiABKAkSDAoEZGF0YRgDIAEoDBIRCgl1bnRydXN0ZWQYBCABKAgitgMKBFVuaXQSEAoIZGlzcGF0Y2gYASABKAkSCwoDcnVuGAIgASgJEgwKBHRhc2sYAyABKAkSIwoIaWRlbnRpdHkYBCABKAsyES51bml0LnYxLklkZW50aXR5EgwKBHJvbGUYBSABKAkSDgoGcnVubmVyGAYgASgJEgwKBGFyZ3YYByADKAkSHgoGbW91bnRzGAggAygLMg4udW5pdC52MS5Nb3VudBINCgV0b29scxgJIAMoCRIhCgd0cmlnZ2VyGAogASgLMhAudW5pdC52MS5UcmlnZ2VyEh0KBXN0YXJ0GAsgASgLMg4udW5pdC52MS5TdGFydBIPCgdzZXNzaW9uGAwgASgJEg4KBnBhcmVudBgNIAEoCRIjCghwcm92aWRlchgOIAEoCzIRLnVuaXQudjEuUHJvdmlkZXISHwoGbGltaXRzGA8gASgLMg8udW5pdC52MS5MaW1pdHMSDwoHcHJvZmlsZRgQIAEoCRIPCgdwZXJzb25hGBEgASgJEigKC2F0dGFjaG1lbnRzGBIgAygLMhMudW5pdC52MS5BdHRhY2htZW50EgwKBHN0YXkYEyABKAgqTQoJTW91bnRNb2RlEhoKFk1PVU5UX01PREVfVU5TUEVDSUZJRUQQABIRCg1NT1VOVF9NT0RFX1JPEAESEQoNTU9VTlRfTU9ERV9SVxACKogBCgtUcmlnZ2VyS2luZBIcChhUUklHR0VSX0tJTkRfVU5TUEVDSUZJRUQQABIUChBUUklHR0VSX0tJTkRfTk9XEAESFQoRVFJJR0dFUl9LSU5EX0NST04QAhIWChJUUklHR0VSX0tJTkRfRVZFTlQQAxIWChJUUklHR0VSX0tJTkRfQ0hJTEQQBCqNAQoHRGlhbGVjdBIXChNESUFMRUNUX1VOU1BFQ0lGSUVEEAASHgoaRElBTEVDVF9BTlRIUk9QSUNfTUVTU0FHRVMQARIXChNESUFMRUNUX09QRU5BSV9DSEFUEAISHAoYRElBTEVDVF9PUEVOQUlfUkVTUE9OU0VTEAMSEgoORElBTEVDVF9HRU1JTkkQBGIGcHJvdG8z");
 
 /**
  * Identity says on whose behalf the dispatch runs and who launched it. It is checked against the token, never believed.
@@ -101,6 +101,20 @@ export type Trigger = Message<"unit.v1.Trigger"> & {
    * @generated from field: string reference = 2;
    */
   reference: string;
+
+  /**
+   * Id of the schedule or subscription that fired; empty for `now`.
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * Id of the grant it runs on; empty for a run a person asked for by a session.
+   *
+   * @generated from field: string grant = 4;
+   */
+  grant: string;
 };
 
 /**
@@ -271,6 +285,47 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
   messageDesc(file_unit_v1_unit, 5);
 
 /**
+ * Attachment is content that comes with the task and is not part of what was asked: an event's payload. The agent finds it
+ * as a file, read-only, below `/tmp/untrusted` when it is untrusted and below `/tmp/attached` otherwise; never in its prompt.
+ *
+ * @generated from message unit.v1.Attachment
+ */
+export type Attachment = Message<"unit.v1.Attachment"> & {
+  /**
+   * File name: letters, digits, dot, dash and underscore, at most 100.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string media_type = 2;
+   */
+  mediaType: string;
+
+  /**
+   * At most 256 KiB over all attachments of a unit.
+   *
+   * @generated from field: bytes data = 3;
+   */
+  data: Uint8Array;
+
+  /**
+   * Written by somebody who is not a principal of the environment.
+   *
+   * @generated from field: bool untrusted = 4;
+   */
+  untrusted: boolean;
+};
+
+/**
+ * Describes the message unit.v1.Attachment.
+ * Use `create(AttachmentSchema)` to create a new message.
+ */
+export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
+  messageDesc(file_unit_v1_unit, 6);
+
+/**
  * Unit is the envelope of one dispatch. Its SHA-256 over RFC 8785 canonical JSON is bound into every token of the chain.
  *
  * @generated from message unit.v1.Unit
@@ -310,14 +365,14 @@ export type Unit = Message<"unit.v1.Unit"> & {
   role: string;
 
   /**
-   * Runner that drives the agent: `native`, `exec`.
+   * Runner that drives the agent: `native`, `exec`, `claude-code`, `codex`, `opencode`, `gemini`, `acp`.
    *
    * @generated from field: string runner = 6;
    */
   runner: string;
 
   /**
-   * Command of the `exec` runner.
+   * Command of the `exec` runner, or of the agent that the `acp` runner speaks to.
    *
    * @generated from field: repeated string argv = 7;
    */
@@ -346,7 +401,8 @@ export type Unit = Message<"unit.v1.Unit"> & {
   start?: Start | undefined;
 
   /**
-   * Conversation this dispatch belongs to.
+   * Conversation this dispatch belongs to, a slug; empty means one of its own, named as the run. Its file is
+   * `.sally/sessions/<session>.json` of the first rw mount: when it is there the conversation goes on from it.
    *
    * @generated from field: string session = 12;
    */
@@ -382,6 +438,18 @@ export type Unit = Message<"unit.v1.Unit"> & {
    * @generated from field: string persona = 17;
    */
   persona: string;
+
+  /**
+   * @generated from field: repeated unit.v1.Attachment attachments = 18;
+   */
+  attachments: Attachment[];
+
+  /**
+   * Whether the dispatch stays for more input when what was asked is done; it leaves after `limits.idle_seconds`.
+   *
+   * @generated from field: bool stay = 19;
+   */
+  stay: boolean;
 };
 
 /**
@@ -389,7 +457,7 @@ export type Unit = Message<"unit.v1.Unit"> & {
  * Use `create(UnitSchema)` to create a new message.
  */
 export const UnitSchema: GenMessage<Unit> = /*@__PURE__*/
-  messageDesc(file_unit_v1_unit, 6);
+  messageDesc(file_unit_v1_unit, 7);
 
 /**
  * MountMode says what the substrate lets a sandbox do with a mounted workspace.
