@@ -1,5 +1,8 @@
+import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { systemClock } from '@sallyport/core/clock';
+import { newId } from '@sallyport/core/ids';
 import { ProofKey } from '@sallyport/trust/proof';
 import { hashOf, IdentityStory, type Seed, someEvidence } from './identity-story.ts';
 
@@ -14,6 +17,12 @@ afterAll(() => story.end());
 
 /** Claims of a compact token, unverified. */
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
+const exchange = async (token: string) =>
+  (await story.as('runtime')).exchangeIntent(
+    { evidence: someEvidence(), proofJwk: (await ProofKey.generate()).publicJwk },
+    { token },
+  );
 
 const prover = (key: ProofKey, token: string) => async (target: { method: string; uri: string }) =>
   key.prove(target, token, systemClock.now());
@@ -52,6 +61,44 @@ describe('the chain from key to dispatch token', () => {
     const { iat: _j, exp: _f, jti: second, ...after } = claimsOf(renewed.token);
     expect(after).toEqual(before);
     expect(second).not.toBe(first);
+  });
+});
+
+describe('a launch authorised with its first attempt', () => {
+  const authorize = async (epoch: bigint) => {
+    const scheduler = await story.as('scheduler');
+    const unit = story.unit(seed);
+    const dispatch = newId('dispatch', systemClock.now());
+    const attempt = { dispatch, edge: 'local', epoch };
+    const { intent } = await scheduler.authorizeLaunch({ unit, attempt }, { token: await story.session(seed) });
+    return { unit: create(UnitSchema, { ...unit, dispatch }), intent };
+  };
+
+  test('gives the token that minting would have given', async () => {
+    const { unit, intent } = await authorize(1n);
+    expect(claimsOf(intent)).toMatchObject({
+      aud: 'sallyport:runtime',
+      sub: seed.principal,
+      txn: unit.run,
+      dsp: { id: unit.dispatch, h: hashOf(unit) },
+      lease: { edge: 'local', epoch: 1 },
+    });
+    const { token } = await exchange(intent);
+    expect(claimsOf(token)).toMatchObject({ txn: unit.run });
+  });
+
+  test('has that token voided by the next epoch', async () => {
+    const { unit, intent } = await authorize(1n);
+    await expect(story.intent(unit)).rejects.toMatchObject({ reason: 'identity.epoch_stale' });
+    const second = await story.intent(unit, 2n);
+    await expect(exchange(intent)).rejects.toMatchObject({
+      code: expect.stringMatching(/unauthenticated|failed_precondition/),
+    });
+    await expect(exchange(second)).resolves.toMatchObject({ token: expect.any(String) });
+  });
+
+  test.each([0n, 2n])('begins at epoch 1, not %s', async (epoch) => {
+    await expect(authorize(epoch)).rejects.toMatchObject({ code: 'invalid_argument', reason: 'identity.argument' });
   });
 });
 

@@ -49,9 +49,25 @@ async function create(key: string): Promise<string> {
   }
 }
 
+/** The first offer finds the edge full. */
+function refuseOnce(): void {
+  let refused = false;
+  w.runtime.before.take = async () => {
+    if (refused) return;
+    refused = true;
+    throw new Fault('resource_exhausted', 'runtime.quota', 'full');
+  };
+}
+
 const points: readonly [string, (hit: () => Promise<void>) => void][] = [
   ['while identity authorises the launch', (hit) => (w.identity.before.authorizeLaunch = hit)],
-  ['between the lease and its intent token', (hit) => (w.identity.before.mintIntent = hit)],
+  [
+    'between a second lease and its intent token',
+    (hit) => {
+      refuseOnce();
+      w.identity.before.mintIntent = hit;
+    },
+  ],
   ['between the token and the edge taking the offer', (hit) => (w.runtime.before.take = hit)],
   ['between the edge taking the offer and its answer', (hit) => (w.runtime.before.answer = hit)],
   ['before the first report', (hit) => (w.runtime.before.starting = hit)],

@@ -55,13 +55,15 @@ export class FakeIdentity {
     await fakePeer(bus, IdentityService, {
       listPublicKeys: async () => ({ issuer: 'sallyport:identity', keys: [...this.#keys] }),
       listEpochs: async () => ({ epochs: [], version: 0n }),
-      authorizeLaunch: async ({ unit }, call) => {
+      authorizeLaunch: async ({ unit, attempt }, call) => {
         await this.before.authorizeLaunch?.();
         if (this.refuseLaunch !== undefined) throw this.refuseLaunch;
         if (unit === undefined) throw new Fault('invalid_argument', 'identity.unit', 'no unit');
         this.sessions.push(call.token ?? '');
         this.launches.set(unit.run, hashOf(unit));
-        return { run: unit.run };
+        if (attempt === undefined) return { run: unit.run };
+        const { dispatch, edge, epoch } = attempt;
+        return { run: unit.run, intent: this.#mint({ ...unit, dispatch }, edge, Number(epoch)) };
       },
       mintIntent: async ({ unit, edge, epoch }) => {
         await this.before.mintIntent?.();
@@ -69,11 +71,7 @@ export class FakeIdentity {
         if (unit === undefined || this.launches.get(unit.run) !== hashOf({ ...unit, dispatch: '' })) {
           throw new Fault('permission_denied', 'identity.launch_unknown', 'no such launch');
         }
-        if ((this.epochs.get(unit.dispatch) ?? 0) >= Number(epoch))
-          throw new Fault('failed_precondition', 'identity.epoch', 'epoch is used');
-        this.epochs.set(unit.dispatch, Number(epoch));
-        const intent: FakeIntent = { dispatch: unit.dispatch, edge, epoch: Number(epoch), hash: hashOf(unit) };
-        return { token: JSON.stringify(intent) };
+        return { token: this.#mint(unit, edge, Number(epoch)) };
       },
       endLaunch: async ({ run }) => {
         await this.before.endLaunch?.();
@@ -81,5 +79,13 @@ export class FakeIdentity {
         return {};
       },
     });
+  }
+
+  #mint(unit: Unit, edge: string, epoch: number): string {
+    if ((this.epochs.get(unit.dispatch) ?? 0) >= epoch)
+      throw new Fault('failed_precondition', 'identity.epoch', 'epoch is used');
+    this.epochs.set(unit.dispatch, epoch);
+    const intent: FakeIntent = { dispatch: unit.dispatch, edge, epoch, hash: hashOf(unit) };
+    return JSON.stringify(intent);
   }
 }

@@ -149,10 +149,12 @@ describe('a run', () => {
   });
 
   test('fails with identity’s reason when no intent is minted for good', async () => {
+    w.runtime.refuse = new Fault('resource_exhausted', 'runtime.quota', 'full');
     w.identity.refuseMint = new Fault('permission_denied', 'identity.principal_disabled', 'disabled');
     const { id } = await start();
     const run = await untilRun(w, id, (each) => each.endedAt !== undefined);
     w.identity.refuseMint = undefined;
+    w.runtime.refuse = undefined;
     expect(run).toMatchObject({
       state: RunState.FAILED,
       reason: 'identity.principal_disabled',

@@ -18,7 +18,15 @@ import {
   principalDisabled,
   principalUnknown,
 } from '../faults.ts';
+import { KeyKeeper } from '../signing/key-keeper.ts';
 import { attemptlessHash, checkSessionOwns, launchFacts } from './launch-facts.ts';
+import { type AttemptOf, checkAttempt, mintAttempt } from './mint-attempt.ts';
+
+/** A launch on record, and the intent token of its first attempt when one was asked for. */
+export interface Authorized {
+  readonly run: string;
+  readonly intent: string;
+}
 
 interface Owner {
   readonly kind: 'user' | 'service';
@@ -31,12 +39,17 @@ export class AuthorizeLaunch {
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
+    private readonly keeper: KeyKeeper,
   ) {}
 
-  /** The same unit under the same run again is not an error; another unit is. */
-  async execute(session: SessionClaims, unit: Unit | undefined): Promise<string> {
+  /**
+   * The same unit under the same run again is not an error; another unit is. With an attempt, its intent token is answered too, in
+   * the same step; a run that was authorised before gets its tokens by MintIntent.
+   */
+  async execute(session: SessionClaims, unit: Unit | undefined, attempt?: AttemptOf): Promise<Authorized> {
     if (unit === undefined) throw argumentInvalid('unit', 'present');
     checkSessionOwns(session, unit);
+    if (attempt !== undefined) checkFirst(attempt);
     return this.store.tx(session.org, async (db) => {
       const owner = await ownerOf(db, session);
       const facts = launchFacts(unit, owner.kind);
@@ -56,9 +69,16 @@ export class AuthorizeLaunch {
           new Date(this.clock.now()),
         ],
       );
-      if (made.length === 0) await checkReplay(db, unit.run, hash);
-      else await enqueue(db, [this.event(session, unit.run, hash)]);
-      return unit.run;
+      if (made.length === 0) {
+        await checkReplay(db, unit.run, hash);
+        return { run: unit.run, intent: '' };
+      }
+      await enqueue(db, [this.event(session, unit.run, hash)]);
+      if (attempt === undefined) return { run: unit.run, intent: '' };
+      const { org, env: environment, sub: subject, key } = session;
+      const launch = { run: unit.run, org, environment, subject, key, facts };
+      const whole = { ...unit, dispatch: attempt.dispatch };
+      return { run: unit.run, intent: await mintAttempt(db, this.keeper, this.clock, launch, whole, attempt) };
     });
   }
 
@@ -69,6 +89,12 @@ export class AuthorizeLaunch {
       this.clock,
     );
   }
+}
+
+/** A dispatch begins at epoch 1, so that its row can be there only once. */
+function checkFirst(attempt: AttemptOf): void {
+  checkAttempt(attempt);
+  if (attempt.epoch !== 1) throw argumentInvalid('attempt.epoch', '1');
 }
 
 async function ownerOf(db: Db, session: SessionClaims): Promise<Owner> {

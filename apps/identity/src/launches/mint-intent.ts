@@ -6,32 +6,20 @@
 import { Injectable } from '@nestjs/common';
 import type { Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Clock } from '@sallyport/core/clock';
-import { isId, uuid7 } from '@sallyport/core/ids';
-import { auditRow } from '@sallyport/service/audit';
-import { enqueue } from '@sallyport/store/outbox';
-import { type Db, isUniqueViolation, Store } from '@sallyport/store/store';
+import { type Db, Store } from '@sallyport/store/store';
 import type { EpochRecord } from '@sallyport/trust/epoch-ring';
-import { serviceAudience } from '@sallyport/trust/token-class';
 import { raiseEpoch } from '../epochs/epoch.store.ts';
 import { EpochFeed } from '../epochs/epoch-feed.ts';
 import { argumentInvalid, dispatchTaken, epochStale, launchUnknown, unitMismatch } from '../faults.ts';
 import { KeyKeeper } from '../signing/key-keeper.ts';
 import { checkLive, type Launch, latestAttempt, lockLaunch } from './launch.store.ts';
-import { attemptlessHash, envelopeHash } from './launch-facts.ts';
+import { attemptlessHash } from './launch-facts.ts';
+import { checkAttempt, mintAttempt } from './mint-attempt.ts';
 
 export interface WantedAttempt {
   readonly unit: Unit | undefined;
   readonly edge: string;
   readonly epoch: number;
-}
-
-interface NewAttempt {
-  readonly dispatch: string;
-  readonly edge: string;
-  readonly epoch: number;
-  readonly envelope: string;
-  readonly jti: string;
-  readonly now: number;
 }
 
 @Injectable()
@@ -46,9 +34,7 @@ export class MintIntent {
   async execute({ unit, edge, epoch }: WantedAttempt): Promise<string> {
     const org = unit?.identity?.org;
     if (unit === undefined || !org) throw argumentInvalid('unit', 'present, with its identity');
-    if (!isId('dispatch', unit.dispatch)) throw argumentInvalid('unit.dispatch', 'a dispatch id');
-    if (edge === '') throw argumentInvalid('edge', 'the id of an edge');
-    if (!Number.isSafeInteger(epoch) || epoch < 1) throw argumentInvalid('epoch', 'a whole number from 1');
+    checkAttempt({ dispatch: unit.dispatch, edge, epoch });
     const { token, raised } = await this.store.tx(org, (db) => this.mint(db, org, unit, edge, epoch));
     if (raised !== undefined) this.feed.push(raised);
     return token;
@@ -69,63 +55,16 @@ export class MintIntent {
     if (earlier !== undefined && earlier.run !== unit.run) throw dispatchTaken(unit.dispatch);
     if (earlier !== undefined && earlier.epoch >= epoch) throw epochStale(unit.dispatch);
     const now = this.clock.now();
-    const attempt = { dispatch: unit.dispatch, edge, epoch, envelope: envelopeHash(unit), jti: uuid7(now), now };
-    await insertAttempt(db, launch, attempt);
-    const { token } = await this.keeper.mint('intent', claimsOf(launch, attempt));
-    await enqueue(db, [this.event(launch, attempt)]);
+    const token = await mintAttempt(db, this.keeper, this.clock, launch, unit, {
+      dispatch: unit.dispatch,
+      edge,
+      epoch,
+    });
     return { token, raised: earlier === undefined ? undefined : await this.voidEarlier(db, launch, now) };
   }
 
   /** Revokes to the full second, which is how finely tokens tell when they were issued: the new intent is issued in that second. */
   private voidEarlier(db: Db, { org, run }: Launch, now: number): Promise<EpochRecord> {
     return raiseEpoch(db, { kind: 'run', id: run, org, issuedBefore: Math.floor(now / 1_000) * 1_000 });
-  }
-
-  private event({ org, environment, subject, run }: Launch, { dispatch, edge, epoch, envelope }: NewAttempt) {
-    const facts = { edge, epoch: String(epoch) };
-    return auditRow(
-      {
-        kind: 'launch.intent',
-        org,
-        environment,
-        subject,
-        run,
-        dispatch,
-        outcome: 'allow',
-        hashes: { envelope },
-        facts,
-      },
-      this.clock,
-    );
-  }
-}
-
-const claimsOf = (
-  { subject, org, environment, run, key, facts }: Launch,
-  { jti, dispatch, envelope, edge, epoch }: NewAttempt,
-) => ({
-  aud: serviceAudience('runtime'),
-  sub: subject,
-  jti,
-  org,
-  env: environment,
-  txn: run,
-  key,
-  act: facts.act,
-  wsp: facts.wsp,
-  dsp: { id: dispatch, h: envelope },
-  lease: { edge, epoch },
-});
-
-async function insertAttempt(db: Db, { run, org }: Launch, attempt: NewAttempt): Promise<void> {
-  try {
-    await db.query(
-      `INSERT INTO attempt (dispatch, epoch, run, org, edge, jti, envelope_hash, minted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [attempt.dispatch, attempt.epoch, run, org, attempt.edge, attempt.jti, attempt.envelope, new Date(attempt.now)],
-    );
-  } catch (error) {
-    // Only a dispatch of another org can collide here: the look-up before cannot see it.
-    if (isUniqueViolation(error)) throw dispatchTaken(attempt.dispatch);
-    throw error;
   }
 }

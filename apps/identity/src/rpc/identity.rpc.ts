@@ -112,8 +112,9 @@ export class IdentityRpc implements Handlers<typeof IdentityService> {
     return { ...mintedToWire(minted), principal: principalToWire(principal), environment, scopes: [...scopes] };
   }
 
-  async authorizeLaunch({ unit }: AuthorizeLaunchRequest, call: Call) {
-    return { run: await this.launches.execute(sessionOf(call), unit) };
+  async authorizeLaunch({ unit, attempt }: AuthorizeLaunchRequest, call: Call) {
+    const first = attempt && { dispatch: attempt.dispatch, edge: attempt.edge, epoch: Number(attempt.epoch) };
+    return this.launches.execute(sessionOf(call), unit, first);
   }
 
   async mintIntent({ unit, edge, epoch }: MintIntentRequest) {

@@ -73,6 +73,17 @@ export const lease = (dispatch: Dispatch, edge: string, now: number, bounds: Bou
     reason: 'leased',
   });
 
+/** A lease that was never given because the edge had filled up: its epoch is spent all the same, as a token may name it. */
+export const unplaced = (leased: Dispatch, dueAt: number): Dispatch => ({
+  ...leased,
+  state: 'queued',
+  reason: 'no_capacity',
+  edge: undefined,
+  offers: 0,
+  leaseUntil: 0,
+  dueAt,
+});
+
 /** The edge is known to hold it. */
 export const start = (dispatch: Dispatch, now: number, bounds: Bounds): Dispatch => {
   const endsBy = now + dispatch.lifetimeMs + bounds.marginMs;

@@ -1,12 +1,13 @@
 /**
- * Offers a queued dispatch to an edge: a lease under a new epoch, an intent token for it, the call that starts it.
+ * Offers a dispatch to an edge: a lease under a new epoch, an intent token for it, the call that starts it.
  *
- * The lease commits before the token exists, so whatever happens after it the epoch is known to be used. Minting voids every earlier
- * token, so a second offer looks at the edge between the two: what an earlier offer started before the mint is seen, and what it would
- * start later gets no token. That holds whatever the clocks do.
+ * No token leaves this process before the lease under its epoch is committed, so whatever happens after it the epoch is known to be
+ * used. Minting voids every earlier token, so a second offer looks at the edge between the two: what an earlier offer started before the
+ * mint is seen, and what it would start later gets no token. That holds whatever the clocks do.
  */
 
 import { Inject, Injectable } from '@nestjs/common';
+import type { Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { Log } from '@sallyport/service/log';
@@ -20,7 +21,7 @@ import { RunStore } from '../runs/run.store.ts';
 import { type RunRecord, unitOf } from '../runs/run.ts';
 import { Wake } from '../wake.ts';
 import { DispatchStore } from './dispatch.store.ts';
-import { type Bounds, type Dispatch, lease, requeue, start, wait } from './dispatch.ts';
+import { type Bounds, type Dispatch, lease, requeue, wait } from './dispatch.ts';
 import { EdgeSight } from './edge-sight.ts';
 import { cancellation, failure } from './outcome.ts';
 import { refusalOf } from './refusal.ts';
@@ -64,19 +65,21 @@ export class OfferDispatch {
       return;
     }
     if (leased.offers > 1 && !(await this.#untouched(leased))) return;
-    let taken: bigint | undefined;
+    await this.#send(leased, unit, token);
+  }
+
+  /** Carries the first offer of a dispatch that was accepted under its lease and has its token. */
+  async first(leased: Dispatch, run: RunRecord, token: string): Promise<void> {
+    await this.#send(leased, unitOf(run, leased.id), token);
+  }
+
+  /** That the edge took it is said by its first report or heartbeat; without one, the look at the end of the lease tells. */
+  async #send(leased: Dispatch, unit: Unit, token: string): Promise<void> {
     try {
-      const { workload } = await this.peers.runtime.createWorkload({ unit }, { token, timeoutMs: createMs });
-      taken = workload?.epoch;
+      await this.peers.runtime.createWorkload({ unit }, { token, timeoutMs: createMs });
     } catch (error) {
       await this.#notTaken(leased, Fault.from(error));
-      return;
     }
-    // Another epoch means that the edge answered for an earlier offer; the row is due soon and its look tells.
-    if (taken !== epoch) return;
-    await this.#within(leased, (db, current) =>
-      this.dispatches.save(db, start(current, this.clock.now(), this.#bounds)),
-    );
   }
 
   /** Whether the edge says that no earlier offer was taken. If not, the lease runs out and the next look decides. */

@@ -63,10 +63,12 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(timer);
   }
 
-  /** Offers a dispatch that was accepted this moment, without waiting for a round. */
-  begin(dispatch: Dispatch, run: RunRecord): void {
+  /** Offers a dispatch that was accepted this moment, without waiting for a round; `intent` is the token of the lease it was accepted under. */
+  begin(dispatch: Dispatch, run: RunRecord, intent: string): void {
     if (this.#stopped) return;
-    this.#track(dispatch.id, this.offer.execute(dispatch, run));
+    const offer =
+      dispatch.state === 'leased' ? this.offer.first(dispatch, run, intent) : this.offer.execute(dispatch, run);
+    this.#track(dispatch.id, offer);
   }
 
   async #run(): Promise<void> {

@@ -81,6 +81,33 @@ export class EdgeStore {
     return rows.toSorted((a, b) => a.held / a.capacity - b.held / b.capacity);
   }
 
+  /** The least loaded edge that could take one more as it looks now, or undefined. Nothing is locked; `holdRoom` makes sure. */
+  async placeFor(db: Db, runner: string, profile: string, heardSince: number): Promise<string | undefined> {
+    const [row] = await db.query<{ id: string }>(
+      `SELECT id FROM (
+         SELECT id, capacity, (SELECT count(*) FROM dispatch WHERE dispatch.edge = edge.id AND dispatch.state IN ('leased', 'started')) AS held
+         FROM edge WHERE state = 'active' AND seen_at > $1 AND $2 = ANY(runners) AND $3 = ANY(profiles)
+       ) place WHERE held < capacity ORDER BY held::float / capacity, id LIMIT 1`,
+      [heardSince, runner, profile],
+    );
+    return row?.id;
+  }
+
+  /** Whether an edge has room, and keeps it from anybody else until the transaction ends. */
+  async holdRoom(db: Db, id: string): Promise<boolean> {
+    const [edge] = await db.query<{ capacity: number }>(
+      `SELECT capacity FROM edge WHERE id = $1 AND state = 'active' FOR NO KEY UPDATE`,
+      [id],
+    );
+    if (edge === undefined) return false;
+    // Counted after the lock is held: what another transaction placed there meanwhile is seen.
+    const [held] = await db.query<{ held: number }>(
+      `SELECT count(*)::int AS held FROM dispatch WHERE edge = $1 AND state IN ('leased', 'started')`,
+      [id],
+    );
+    return (held?.held ?? 0) < edge.capacity;
+  }
+
   /** How many more dispatches the edges heard since a time could take in all. */
   async room(db: Db, heardSince: number): Promise<number> {
     const [row] = await db.query<{ room: number }>(

@@ -30,6 +30,10 @@ type Base = Pick<Role, 'name' | 'runner' | 'tools' | 'profile' | 'persona' | 'mo
 
 const bare = (runner: string): Base => ({ name: '', runner, tools: [], profile: '', persona: '', mounts: [] });
 
+/** The profile a run of it will have. */
+export const profileOf = (request: CreateRunRequest, role: Pick<Role, 'profile'> | undefined): string =>
+  request.profile || role?.profile || 'default';
+
 /** The envelope without its dispatch id, from a request that passed `checkRequest`. */
 export function unitFor(request: CreateRunRequest, role: Role | undefined, frame: Frame): Unit {
   const base: Base = role ?? bare(request.runner);
@@ -51,7 +55,7 @@ export function unitFor(request: CreateRunRequest, role: Role | undefined, frame
     session: request.session,
     ...(base.provider === undefined ? {} : { provider: base.provider }),
     limits: mergeLimits(base.limits, request.limits),
-    profile: request.profile || base.profile || 'default',
+    profile: profileOf(request, base),
     persona: base.persona,
   });
 }

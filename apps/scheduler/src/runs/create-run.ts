@@ -1,6 +1,7 @@
 /**
  * Accepts a run: judged at the door, authorised by identity, committed, then offered to an edge.
  *
+ * Where an edge has room, the run is accepted under its first lease, and authorising it gives the token of that attempt in the same step.
  * Nothing is held while identity is asked. A launch that was authorised for a run which then was not accepted is closed again.
  */
 
@@ -24,14 +25,15 @@ import { CONFIG } from '@sallyport/service/start';
 import { enqueue } from '@sallyport/store/outbox';
 import { Store } from '@sallyport/store/store';
 import { AfterworkStore } from '../afterwork/afterwork.store.ts';
-import { type SchedulerConfig } from '../config.ts';
+import { boundsOf, type SchedulerConfig } from '../config.ts';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
-import type { Dispatch } from '../dispatches/dispatch.ts';
+import { type Dispatch, lease, unplaced } from '../dispatches/dispatch.ts';
 import { Sweeper } from '../dispatches/sweeper.ts';
+import { EdgeStore } from '../edges/edge.store.ts';
 import { idempotencyMismatch, roleNotFound } from '../faults.ts';
 import { Peers } from '../peers.ts';
 import { RoleStore } from '../roles/role.store.ts';
-import { unitFor } from './compose-unit.ts';
+import { profileOf, unitFor } from './compose-unit.ts';
 import { type IdempotencyKey, IdempotencyStore, type Remembered } from './idempotency.store.ts';
 import { RunStore } from './run.store.ts';
 import { type RunRecord, runWire } from './run.ts';
@@ -40,6 +42,14 @@ import { checkRequest } from './validate-run.ts';
 export interface Accepted {
   readonly run: Run;
   readonly replayed: boolean;
+}
+
+/** What stands in the database before a run is accepted. */
+interface Read {
+  readonly role: Role | undefined;
+  readonly before: Remembered | undefined;
+  /** Edge with room for it, as it looks now. */
+  readonly edge: string | undefined;
 }
 
 const authorizeMs = 5_000;
@@ -53,6 +63,7 @@ export class CreateRun {
     private readonly roles: RoleStore,
     private readonly runs: RunStore,
     private readonly dispatches: DispatchStore,
+    private readonly edges: EdgeStore,
     private readonly keys: IdempotencyStore,
     private readonly afterwork: AfterworkStore,
     private readonly peers: Peers,
@@ -77,29 +88,32 @@ export class CreateRun {
     checkRequest(request);
     const key = { org: claims.org, principal: claims.sub, key: request.idempotencyKey };
     const content = canonicalHash(toJson(CreateRunRequestSchema, { ...request, idempotencyKey: '' }));
-    const { role, before } = await this.#read(request, claims, key);
+    const { role, before, edge } = await this.#read(request, claims, key);
     if (before !== undefined) return this.#replay(before, content, claims);
-    const { run, dispatch } = this.#compose(request, role, claims);
-    await this.peers.identity.authorizeLaunch({ unit: run.unit }, { token, timeoutMs: authorizeMs });
-    const winner = await this.#commit(run, dispatch, key, content);
-    if (winner !== undefined) return this.#replay(winner, content, claims);
+    const { run, queued } = this.#compose(request, role, claims);
+    const dispatch = edge === undefined ? queued : lease(queued, edge, queued.createdAt, boundsOf(this.config));
+    const attempt = { dispatch: dispatch.id, edge: edge ?? '', epoch: BigInt(dispatch.epoch) };
+    const { intent } = await this.peers.identity.authorizeLaunch(
+      { unit: run.unit, ...(edge === undefined ? {} : { attempt }) },
+      { token, timeoutMs: authorizeMs },
+    );
+    const committed = await this.#commit(run, dispatch, key, content);
+    if ('winner' in committed) return this.#replay(committed.winner, content, claims);
     // What the outbox holds goes out behind the offer, not beside it.
-    this.sweeper.begin(dispatch, run);
-    return { run: runWire(run, dispatch), replayed: false };
+    this.sweeper.begin(committed.dispatch, run, intent);
+    return { run: runWire(run, committed.dispatch), replayed: false };
   }
 
-  #read(
-    request: CreateRunRequest,
-    claims: SessionClaims,
-    key: IdempotencyKey,
-  ): Promise<{ role: Role | undefined; before: Remembered | undefined }> {
-    if (request.role === '' && key.key === '') return Promise.resolve({ role: undefined, before: undefined });
+  #read(request: CreateRunRequest, claims: SessionClaims, key: IdempotencyKey): Promise<Read> {
+    const now = this.clock.now();
     return this.store.tx(claims.org, async (db) => {
-      const before = key.key === '' ? undefined : await this.keys.get(db, key, this.clock.now());
-      if (before !== undefined || request.role === '') return { role: undefined, before };
-      const role = await this.roles.get(db, claims.env, request.role);
-      if (role === undefined) throw roleNotFound(request.role);
-      return { role, before };
+      const before = key.key === '' ? undefined : await this.keys.get(db, key, now);
+      if (before !== undefined) return { role: undefined, before, edge: undefined };
+      const role = request.role === '' ? undefined : await this.roles.get(db, claims.env, request.role);
+      if (request.role !== '' && role === undefined) throw roleNotFound(request.role);
+      const runner = role?.runner ?? request.runner;
+      const heardSince = now - this.config.SALLY_LEASE_MS;
+      return { role, before, edge: await this.edges.placeFor(db, runner, profileOf(request, role), heardSince) };
     });
   }
 
@@ -107,7 +121,7 @@ export class CreateRun {
     request: CreateRunRequest,
     role: Role | undefined,
     claims: SessionClaims,
-  ): { run: RunRecord; dispatch: Dispatch } {
+  ): { run: RunRecord; queued: Dispatch } {
     const now = this.clock.now();
     const ids = { run: newId('run', now), task: newId('task', now) };
     const { org, env: environment, sub: subject } = claims;
@@ -132,7 +146,7 @@ export class CreateRun {
       task: { id: ids.task, state: 'submitted' },
     };
     const lifetimeSeconds = unit.limits?.lifetimeSeconds ?? 0;
-    const dispatch: Dispatch = {
+    const queued: Dispatch = {
       id: newId('dispatch', now),
       org,
       run: run.id,
@@ -157,7 +171,7 @@ export class CreateRun {
       workloadSeq: 0,
       outputOffset: 0,
     };
-    return { run, dispatch };
+    return { run, queued };
   }
 
   /** Commits the run; or answers which run took the key first, and has the launch of this one closed. */
@@ -166,15 +180,19 @@ export class CreateRun {
     dispatch: Dispatch,
     key: IdempotencyKey,
     content: string,
-  ): Promise<Remembered | undefined> {
+  ): Promise<{ readonly winner: Remembered } | { readonly dispatch: Dispatch }> {
     const now = this.clock.now();
     return this.store.tx(run.org, async (db) => {
       if (key.key !== '' && !(await this.keys.take(db, key, { run: run.id, content }, now))) {
         await this.afterwork.add(db, run.org, run.id, ['end_launch'], now);
-        return this.keys.get(db, key, now);
+        const winner = await this.keys.get(db, key, now);
+        if (winner === undefined) throw new Error(`the key of ${run.id} is neither free nor taken`);
+        return { winner };
       }
-      await this.runs.insert(db, run, dispatch);
-      return undefined;
+      const full = dispatch.edge !== undefined && !(await this.edges.holdRoom(db, dispatch.edge));
+      const placed = full ? unplaced(dispatch, now + headStartMs) : dispatch;
+      await this.runs.insert(db, run, placed);
+      return { dispatch: placed };
     });
   }
 

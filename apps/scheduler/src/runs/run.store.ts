@@ -122,8 +122,8 @@ export class RunStore {
          INSERT INTO task (id, org, run, state, reason, since) VALUES ($11, $2, $1, $12, $9, $10)
        ), the_dispatch AS (
          INSERT INTO dispatch (id, org, run, attempt, state, reason, since, version, runner, profile, wish, epoch, offers, created_at, due_at,
-           lease_until, ends_by, lifetime_ms, workload_seq, output_offset)
-         VALUES ($13, $2, $1, $14, $15, $9, $10, 1, $6, $16, 'run', 0, 0, $10, $17, 0, $18, $19, 0, $20)
+           lease_until, ends_by, lifetime_ms, workload_seq, output_offset, edge)
+         VALUES ($13, $2, $1, $14, $15, $26, $10, 1, $6, $16, 'run', $23, $24, $10, $17, $25, $18, $19, 0, $20, $27)
        )
        INSERT INTO run_event (run, seq, org, id, at, body) VALUES ($1, 1, $2, $21, $10, $22)`,
       [
@@ -149,6 +149,11 @@ export class RunStore {
         dispatch.outputOffset,
         event.id,
         Buffer.from(event.payload),
+        dispatch.epoch,
+        dispatch.offers,
+        dispatch.leaseUntil,
+        dispatch.reason,
+        dispatch.edge ?? null,
       ],
     );
     await enqueue(db, [event, auditRow(transitionEvent('run.accepted', run, dispatch, { to: run.state }), this.clock)]);

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file identity/v1/identity.proto.
  */
 export const file_identity_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChppZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxILaWRlbnRpdHkudjEifQoJUHJpbmNpcGFsEgoKAmlkGAEgASgJEgsKA29yZxgCIAEoCRIoCgRraW5kGAMgASgOMhouaWRlbnRpdHkudjEuUHJpbmNpcGFsS2luZBIMCgRuYW1lGAQgASgJEg0KBWVtYWlsGAUgASgJEhAKCGRpc2FibGVkGAYgASgIIugBCgZBcGlLZXkSCgoCaWQYASABKAkSCwoDb3JnGAIgASgJEhMKC2Vudmlyb25tZW50GAMgASgJEhEKCXByaW5jaXBhbBgEIAEoCRIMCgRuYW1lGAUgASgJEg4KBnNjb3BlcxgGIAMoCRIOCgZwcmVmaXgYByABKAkSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcmV2b2tlZBgKIAEoCCJkCglQdWJsaWNLZXkSCwoDa2lkGAEgASgJEg0KBWNsYXNzGAIgASgJEgsKA2p3axgDIAEoCRIuCgpyZXRpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ9CgVFcG9jaBIkCgRraW5kGAEgASgOMhYuaWRlbnRpdHkudjEuRXBvY2hLaW5kEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSMQoNaXNzdWVkX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNQoQRW5zdXJlT3JnUmVxdWVzdBILCgNvcmcYASABKAkSFAoMZW52aXJvbm1lbnRzGAIgAygJIjYKEUVuc3VyZU9yZ1Jlc3BvbnNlEgsKA29yZxgBIAEoCRIUCgxlbnZpcm9ubWVudHMYAiADKAkibAoWRW5zdXJlUHJpbmNpcGFsUmVxdWVzdBILCgNvcmcYASABKAkSKAoEa2luZBgCIAEoDjIaLmlkZW50aXR5LnYxLlByaW5jaXBhbEtpbmQSDAoEbmFtZRgDIAEoCRINCgVlbWFpbBgEIAEoCSJEChdFbnN1cmVQcmluY2lwYWxSZXNwb25zZRIpCglwcmluY2lwYWwYASABKAsyFi5pZGVudGl0eS52MS5QcmluY2lwYWwiQgobU2V0UHJpbmNpcGFsRGlzYWJsZWRSZXF1ZXN0EhEKCXByaW5jaXBhbBgBIAEoCRIQCghkaXNhYmxlZBgCIAEoCCJJChxTZXRQcmluY2lwYWxEaXNhYmxlZFJlc3BvbnNlEikKCXByaW5jaXBhbBgBIAEoCzIWLmlkZW50aXR5LnYxLlByaW5jaXBhbCJ9ChNDcmVhdGVBcGlLZXlSZXF1ZXN0EgsKA29yZxgBIAEoCRITCgtlbnZpcm9ubWVudBgCIAEoCRIRCglwcmluY2lwYWwYAyABKAkSDAoEbmFtZRgEIAEoCRIOCgZzY29wZXMYBSADKAkSEwoLdHRsX3NlY29uZHMYBiABKAMiSAoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USIAoDa2V5GAEgASgLMhMuaWRlbnRpdHkudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCSIUChJMaXN0QXBpS2V5c1JlcXVlc3QiOAoTTGlzdEFwaUtleXNSZXNwb25zZRIhCgRrZXlzGAEgAygLMhMuaWRlbnRpdHkudjEuQXBpS2V5IiEKE1Jldm9rZUFwaUtleVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmV2b2tlQXBpS2V5UmVzcG9uc2USIAoDa2V5GAEgASgLMhMuaWRlbnRpdHkudjEuQXBpS2V5IjYKEk9wZW5TZXNzaW9uUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSEAoIYXVkaWVuY2UYAiABKAkipAEKE09wZW5TZXNzaW9uUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoJcHJpbmNpcGFsGAMgASgLMhYuaWRlbnRpdHkudjEuUHJpbmNpcGFsEhMKC2Vudmlyb25tZW50GAQgASgJEg4KBnNjb3BlcxgFIAMoCSI1ChZBdXRob3JpemVMYXVuY2hSZXF1ZXN0EhsKBHVuaXQYASABKAsyDS51bml0LnYxLlVuaXQiJgoXQXV0aG9yaXplTGF1bmNoUmVzcG9uc2USCwoDcnVuGAEgASgJIk0KEU1pbnRJbnRlbnRSZXF1ZXN0EhsKBHVuaXQYASABKAsyDS51bml0LnYxLlVuaXQSDAoEZWRnZRgCIAEoCRINCgVlcG9jaBgDIAEoAyIjChJNaW50SW50ZW50UmVzcG9uc2USDQoFdG9rZW4YASABKAkiUgoVRXhjaGFuZ2VJbnRlbnRSZXF1ZXN0EiYKCGV2aWRlbmNlGAEgASgLMhQucnVudGltZS52MS5FdmlkZW5jZRIRCglwcm9vZl9qd2sYAiABKAkiVwoWRXhjaGFuZ2VJbnRlbnRSZXNwb25zZRINCgV0b2tlbhgBIAEoCRIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+ChRSZW5ld0Rpc3BhdGNoUmVxdWVzdBImCghldmlkZW5jZRgBIAEoCzIULnJ1bnRpbWUudjEuRXZpZGVuY2UiVgoVUmVuZXdEaXNwYXRjaFJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiwKEEVuZExhdW5jaFJlcXVlc3QSCwoDb3JnGAEgASgJEgsKA3J1bhgCIAEoCSITChFFbmRMYXVuY2hSZXNwb25zZSJBCg1SZXZva2VSZXF1ZXN0EiQKBGtpbmQYASABKA4yFi5pZGVudGl0eS52MS5FcG9jaEtpbmQSCgoCaWQYAiABKAkiMwoOUmV2b2tlUmVzcG9uc2USIQoFZXBvY2gYASABKAsyEi5pZGVudGl0eS52MS5FcG9jaCIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiTgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIOCgZpc3N1ZXIYASABKAkSJAoEa2V5cxgCIAMoCzIWLmlkZW50aXR5LnYxLlB1YmxpY0tleSIqChFMaXN0RXBvY2hzUmVxdWVzdBIVCg1hZnRlcl92ZXJzaW9uGAEgASgDIkkKEkxpc3RFcG9jaHNSZXNwb25zZRIiCgZlcG9jaHMYASADKAsyEi5pZGVudGl0eS52MS5FcG9jaBIPCgd2ZXJzaW9uGAIgASgDIjsKEVJvdGF0ZUtleXNSZXF1ZXN0Eg0KBWNsYXNzGAEgASgJEhcKD292ZXJsYXBfc2Vjb25kcxgCIAEoAyI5ChJSb3RhdGVLZXlzUmVzcG9uc2USIwoDa2V5GAEgASgLMhYuaWRlbnRpdHkudjEuUHVibGljS2V5KmQKDVByaW5jaXBhbEtpbmQSHgoaUFJJTkNJUEFMX0tJTkRfVU5TUEVDSUZJRUQQABIXChNQUklOQ0lQQUxfS0lORF9VU0VSEAESGgoWUFJJTkNJUEFMX0tJTkRfU0VSVklDRRACKqUBCglFcG9jaEtpbmQSGgoWRVBPQ0hfS0lORF9VTlNQRUNJRklFRBAAEhIKDkVQT0NIX0tJTkRfUlVOEAESFgoSRVBPQ0hfS0lORF9TVUJKRUNUEAISEgoORVBPQ0hfS0lORF9PUkcQAxISCg5FUE9DSF9LSU5EX0tFWRAEEhIKDkVQT0NIX0tJTkRfS0lEEAUSFAoQRVBPQ0hfS0lORF9HUkFOVBAGMsQOCg9JZGVudGl0eVNlcnZpY2USSgoJRW5zdXJlT3JnEh0uaWRlbnRpdHkudjEuRW5zdXJlT3JnUmVxdWVzdBoeLmlkZW50aXR5LnYxLkVuc3VyZU9yZ1Jlc3BvbnNlElwKD0Vuc3VyZVByaW5jaXBhbBIjLmlkZW50aXR5LnYxLkVuc3VyZVByaW5jaXBhbFJlcXVlc3QaJC5pZGVudGl0eS52MS5FbnN1cmVQcmluY2lwYWxSZXNwb25zZRJrChRTZXRQcmluY2lwYWxEaXNhYmxlZBIoLmlkZW50aXR5LnYxLlNldFByaW5jaXBhbERpc2FibGVkUmVxdWVzdBopLmlkZW50aXR5LnYxLlNldFByaW5jaXBhbERpc2FibGVkUmVzcG9uc2USUwoMQ3JlYXRlQXBpS2V5EiAuaWRlbnRpdHkudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBohLmlkZW50aXR5LnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlElAKC0xpc3RBcGlLZXlzEh8uaWRlbnRpdHkudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiAuaWRlbnRpdHkudjEuTGlzdEFwaUtleXNSZXNwb25zZRJTCgxSZXZva2VBcGlLZXkSIC5pZGVudGl0eS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiEuaWRlbnRpdHkudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2USUAoLT3BlblNlc3Npb24SHy5pZGVudGl0eS52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIC5pZGVudGl0eS52MS5PcGVuU2Vzc2lvblJlc3BvbnNlElwKD0F1dGhvcml6ZUxhdW5jaBIjLmlkZW50aXR5LnYxLkF1dGhvcml6ZUxhdW5jaFJlcXVlc3QaJC5pZGVudGl0eS52MS5BdXRob3JpemVMYXVuY2hSZXNwb25zZRJQCgtDcmVhdGVHcmFudBIfLmlkZW50aXR5LnYxLkNyZWF0ZUdyYW50UmVxdWVzdBogLmlkZW50aXR5LnYxLkNyZWF0ZUdyYW50UmVzcG9uc2USRwoIR2V0R3JhbnQSHC5pZGVudGl0eS52MS5HZXRHcmFudFJlcXVlc3QaHS5pZGVudGl0eS52MS5HZXRHcmFudFJlc3BvbnNlEk0KCkxpc3RHcmFudHMSHi5pZGVudGl0eS52MS5MaXN0R3JhbnRzUmVxdWVzdBofLmlkZW50aXR5LnYxLkxpc3RHcmFudHNSZXNwb25zZRJQCgtSZXZva2VHcmFudBIfLmlkZW50aXR5LnYxLlJldm9rZUdyYW50UmVxdWVzdBogLmlkZW50aXR5LnYxLlJldm9rZUdyYW50UmVzcG9uc2USSgoJRW5kR3JhbnRzEh0uaWRlbnRpdHkudjEuRW5kR3JhbnRzUmVxdWVzdBoeLmlkZW50aXR5LnYxLkVuZEdyYW50c1Jlc3BvbnNlElwKD0F1dGhvcml6ZUZpcmluZxIjLmlkZW50aXR5LnYxLkF1dGhvcml6ZUZpcmluZ1JlcXVlc3QaJC5pZGVudGl0eS52MS5BdXRob3JpemVGaXJpbmdSZXNwb25zZRJNCgpNaW50SW50ZW50Eh4uaWRlbnRpdHkudjEuTWludEludGVudFJlcXVlc3QaHy5pZGVudGl0eS52MS5NaW50SW50ZW50UmVzcG9uc2USWQoORXhjaGFuZ2VJbnRlbnQSIi5pZGVudGl0eS52MS5FeGNoYW5nZUludGVudFJlcXVlc3QaIy5pZGVudGl0eS52MS5FeGNoYW5nZUludGVudFJlc3BvbnNlElYKDVJlbmV3RGlzcGF0Y2gSIS5pZGVudGl0eS52MS5SZW5ld0Rpc3BhdGNoUmVxdWVzdBoiLmlkZW50aXR5LnYxLlJlbmV3RGlzcGF0Y2hSZXNwb25zZRJKCglFbmRMYXVuY2gSHS5pZGVudGl0eS52MS5FbmRMYXVuY2hSZXF1ZXN0Gh4uaWRlbnRpdHkudjEuRW5kTGF1bmNoUmVzcG9uc2USQQoGUmV2b2tlEhouaWRlbnRpdHkudjEuUmV2b2tlUmVxdWVzdBobLmlkZW50aXR5LnYxLlJldm9rZVJlc3BvbnNlElkKDkxpc3RQdWJsaWNLZXlzEiIuaWRlbnRpdHkudjEuTGlzdFB1YmxpY0tleXNSZXF1ZXN0GiMuaWRlbnRpdHkudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZRJNCgpMaXN0RXBvY2hzEh4uaWRlbnRpdHkudjEuTGlzdEVwb2Noc1JlcXVlc3QaHy5pZGVudGl0eS52MS5MaXN0RXBvY2hzUmVzcG9uc2USTQoKUm90YXRlS2V5cxIeLmlkZW50aXR5LnYxLlJvdGF0ZUtleXNSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuUm90YXRlS2V5c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_identity_v1_grant, file_runtime_v1_evidence, file_unit_v1_unit]);
+  fileDesc("ChppZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxILaWRlbnRpdHkudjEifQoJUHJpbmNpcGFsEgoKAmlkGAEgASgJEgsKA29yZxgCIAEoCRIoCgRraW5kGAMgASgOMhouaWRlbnRpdHkudjEuUHJpbmNpcGFsS2luZBIMCgRuYW1lGAQgASgJEg0KBWVtYWlsGAUgASgJEhAKCGRpc2FibGVkGAYgASgIIugBCgZBcGlLZXkSCgoCaWQYASABKAkSCwoDb3JnGAIgASgJEhMKC2Vudmlyb25tZW50GAMgASgJEhEKCXByaW5jaXBhbBgEIAEoCRIMCgRuYW1lGAUgASgJEg4KBnNjb3BlcxgGIAMoCRIOCgZwcmVmaXgYByABKAkSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcmV2b2tlZBgKIAEoCCJkCglQdWJsaWNLZXkSCwoDa2lkGAEgASgJEg0KBWNsYXNzGAIgASgJEgsKA2p3axgDIAEoCRIuCgpyZXRpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ9CgVFcG9jaBIkCgRraW5kGAEgASgOMhYuaWRlbnRpdHkudjEuRXBvY2hLaW5kEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSMQoNaXNzdWVkX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNQoQRW5zdXJlT3JnUmVxdWVzdBILCgNvcmcYASABKAkSFAoMZW52aXJvbm1lbnRzGAIgAygJIjYKEUVuc3VyZU9yZ1Jlc3BvbnNlEgsKA29yZxgBIAEoCRIUCgxlbnZpcm9ubWVudHMYAiADKAkibAoWRW5zdXJlUHJpbmNpcGFsUmVxdWVzdBILCgNvcmcYASABKAkSKAoEa2luZBgCIAEoDjIaLmlkZW50aXR5LnYxLlByaW5jaXBhbEtpbmQSDAoEbmFtZRgDIAEoCRINCgVlbWFpbBgEIAEoCSJEChdFbnN1cmVQcmluY2lwYWxSZXNwb25zZRIpCglwcmluY2lwYWwYASABKAsyFi5pZGVudGl0eS52MS5QcmluY2lwYWwiQgobU2V0UHJpbmNpcGFsRGlzYWJsZWRSZXF1ZXN0EhEKCXByaW5jaXBhbBgBIAEoCRIQCghkaXNhYmxlZBgCIAEoCCJJChxTZXRQcmluY2lwYWxEaXNhYmxlZFJlc3BvbnNlEikKCXByaW5jaXBhbBgBIAEoCzIWLmlkZW50aXR5LnYxLlByaW5jaXBhbCJ9ChNDcmVhdGVBcGlLZXlSZXF1ZXN0EgsKA29yZxgBIAEoCRITCgtlbnZpcm9ubWVudBgCIAEoCRIRCglwcmluY2lwYWwYAyABKAkSDAoEbmFtZRgEIAEoCRIOCgZzY29wZXMYBSADKAkSEwoLdHRsX3NlY29uZHMYBiABKAMiSAoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USIAoDa2V5GAEgASgLMhMuaWRlbnRpdHkudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCSIUChJMaXN0QXBpS2V5c1JlcXVlc3QiOAoTTGlzdEFwaUtleXNSZXNwb25zZRIhCgRrZXlzGAEgAygLMhMuaWRlbnRpdHkudjEuQXBpS2V5IiEKE1Jldm9rZUFwaUtleVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmV2b2tlQXBpS2V5UmVzcG9uc2USIAoDa2V5GAEgASgLMhMuaWRlbnRpdHkudjEuQXBpS2V5IjYKEk9wZW5TZXNzaW9uUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSEAoIYXVkaWVuY2UYAiABKAkipAEKE09wZW5TZXNzaW9uUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoJcHJpbmNpcGFsGAMgASgLMhYuaWRlbnRpdHkudjEuUHJpbmNpcGFsEhMKC2Vudmlyb25tZW50GAQgASgJEg4KBnNjb3BlcxgFIAMoCSJhChZBdXRob3JpemVMYXVuY2hSZXF1ZXN0EhsKBHVuaXQYASABKAsyDS51bml0LnYxLlVuaXQSKgoHYXR0ZW1wdBgCIAEoCzIZLmlkZW50aXR5LnYxLkZpcnN0QXR0ZW1wdCI9CgxGaXJzdEF0dGVtcHQSEAoIZGlzcGF0Y2gYASABKAkSDAoEZWRnZRgCIAEoCRINCgVlcG9jaBgDIAEoAyI2ChdBdXRob3JpemVMYXVuY2hSZXNwb25zZRILCgNydW4YASABKAkSDgoGaW50ZW50GAIgASgJIk0KEU1pbnRJbnRlbnRSZXF1ZXN0EhsKBHVuaXQYASABKAsyDS51bml0LnYxLlVuaXQSDAoEZWRnZRgCIAEoCRINCgVlcG9jaBgDIAEoAyIjChJNaW50SW50ZW50UmVzcG9uc2USDQoFdG9rZW4YASABKAkiUgoVRXhjaGFuZ2VJbnRlbnRSZXF1ZXN0EiYKCGV2aWRlbmNlGAEgASgLMhQucnVudGltZS52MS5FdmlkZW5jZRIRCglwcm9vZl9qd2sYAiABKAkiVwoWRXhjaGFuZ2VJbnRlbnRSZXNwb25zZRINCgV0b2tlbhgBIAEoCRIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+ChRSZW5ld0Rpc3BhdGNoUmVxdWVzdBImCghldmlkZW5jZRgBIAEoCzIULnJ1bnRpbWUudjEuRXZpZGVuY2UiVgoVUmVuZXdEaXNwYXRjaFJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiwKEEVuZExhdW5jaFJlcXVlc3QSCwoDb3JnGAEgASgJEgsKA3J1bhgCIAEoCSITChFFbmRMYXVuY2hSZXNwb25zZSJBCg1SZXZva2VSZXF1ZXN0EiQKBGtpbmQYASABKA4yFi5pZGVudGl0eS52MS5FcG9jaEtpbmQSCgoCaWQYAiABKAkiMwoOUmV2b2tlUmVzcG9uc2USIQoFZXBvY2gYASABKAsyEi5pZGVudGl0eS52MS5FcG9jaCIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiTgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIOCgZpc3N1ZXIYASABKAkSJAoEa2V5cxgCIAMoCzIWLmlkZW50aXR5LnYxLlB1YmxpY0tleSIqChFMaXN0RXBvY2hzUmVxdWVzdBIVCg1hZnRlcl92ZXJzaW9uGAEgASgDIkkKEkxpc3RFcG9jaHNSZXNwb25zZRIiCgZlcG9jaHMYASADKAsyEi5pZGVudGl0eS52MS5FcG9jaBIPCgd2ZXJzaW9uGAIgASgDIjsKEVJvdGF0ZUtleXNSZXF1ZXN0Eg0KBWNsYXNzGAEgASgJEhcKD292ZXJsYXBfc2Vjb25kcxgCIAEoAyI5ChJSb3RhdGVLZXlzUmVzcG9uc2USIwoDa2V5GAEgASgLMhYuaWRlbnRpdHkudjEuUHVibGljS2V5KmQKDVByaW5jaXBhbEtpbmQSHgoaUFJJTkNJUEFMX0tJTkRfVU5TUEVDSUZJRUQQABIXChNQUklOQ0lQQUxfS0lORF9VU0VSEAESGgoWUFJJTkNJUEFMX0tJTkRfU0VSVklDRRACKqUBCglFcG9jaEtpbmQSGgoWRVBPQ0hfS0lORF9VTlNQRUNJRklFRBAAEhIKDkVQT0NIX0tJTkRfUlVOEAESFgoSRVBPQ0hfS0lORF9TVUJKRUNUEAISEgoORVBPQ0hfS0lORF9PUkcQAxISCg5FUE9DSF9LSU5EX0tFWRAEEhIKDkVQT0NIX0tJTkRfS0lEEAUSFAoQRVBPQ0hfS0lORF9HUkFOVBAGMsQOCg9JZGVudGl0eVNlcnZpY2USSgoJRW5zdXJlT3JnEh0uaWRlbnRpdHkudjEuRW5zdXJlT3JnUmVxdWVzdBoeLmlkZW50aXR5LnYxLkVuc3VyZU9yZ1Jlc3BvbnNlElwKD0Vuc3VyZVByaW5jaXBhbBIjLmlkZW50aXR5LnYxLkVuc3VyZVByaW5jaXBhbFJlcXVlc3QaJC5pZGVudGl0eS52MS5FbnN1cmVQcmluY2lwYWxSZXNwb25zZRJrChRTZXRQcmluY2lwYWxEaXNhYmxlZBIoLmlkZW50aXR5LnYxLlNldFByaW5jaXBhbERpc2FibGVkUmVxdWVzdBopLmlkZW50aXR5LnYxLlNldFByaW5jaXBhbERpc2FibGVkUmVzcG9uc2USUwoMQ3JlYXRlQXBpS2V5EiAuaWRlbnRpdHkudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBohLmlkZW50aXR5LnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlElAKC0xpc3RBcGlLZXlzEh8uaWRlbnRpdHkudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiAuaWRlbnRpdHkudjEuTGlzdEFwaUtleXNSZXNwb25zZRJTCgxSZXZva2VBcGlLZXkSIC5pZGVudGl0eS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiEuaWRlbnRpdHkudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2USUAoLT3BlblNlc3Npb24SHy5pZGVudGl0eS52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIC5pZGVudGl0eS52MS5PcGVuU2Vzc2lvblJlc3BvbnNlElwKD0F1dGhvcml6ZUxhdW5jaBIjLmlkZW50aXR5LnYxLkF1dGhvcml6ZUxhdW5jaFJlcXVlc3QaJC5pZGVudGl0eS52MS5BdXRob3JpemVMYXVuY2hSZXNwb25zZRJQCgtDcmVhdGVHcmFudBIfLmlkZW50aXR5LnYxLkNyZWF0ZUdyYW50UmVxdWVzdBogLmlkZW50aXR5LnYxLkNyZWF0ZUdyYW50UmVzcG9uc2USRwoIR2V0R3JhbnQSHC5pZGVudGl0eS52MS5HZXRHcmFudFJlcXVlc3QaHS5pZGVudGl0eS52MS5HZXRHcmFudFJlc3BvbnNlEk0KCkxpc3RHcmFudHMSHi5pZGVudGl0eS52MS5MaXN0R3JhbnRzUmVxdWVzdBofLmlkZW50aXR5LnYxLkxpc3RHcmFudHNSZXNwb25zZRJQCgtSZXZva2VHcmFudBIfLmlkZW50aXR5LnYxLlJldm9rZUdyYW50UmVxdWVzdBogLmlkZW50aXR5LnYxLlJldm9rZUdyYW50UmVzcG9uc2USSgoJRW5kR3JhbnRzEh0uaWRlbnRpdHkudjEuRW5kR3JhbnRzUmVxdWVzdBoeLmlkZW50aXR5LnYxLkVuZEdyYW50c1Jlc3BvbnNlElwKD0F1dGhvcml6ZUZpcmluZxIjLmlkZW50aXR5LnYxLkF1dGhvcml6ZUZpcmluZ1JlcXVlc3QaJC5pZGVudGl0eS52MS5BdXRob3JpemVGaXJpbmdSZXNwb25zZRJNCgpNaW50SW50ZW50Eh4uaWRlbnRpdHkudjEuTWludEludGVudFJlcXVlc3QaHy5pZGVudGl0eS52MS5NaW50SW50ZW50UmVzcG9uc2USWQoORXhjaGFuZ2VJbnRlbnQSIi5pZGVudGl0eS52MS5FeGNoYW5nZUludGVudFJlcXVlc3QaIy5pZGVudGl0eS52MS5FeGNoYW5nZUludGVudFJlc3BvbnNlElYKDVJlbmV3RGlzcGF0Y2gSIS5pZGVudGl0eS52MS5SZW5ld0Rpc3BhdGNoUmVxdWVzdBoiLmlkZW50aXR5LnYxLlJlbmV3RGlzcGF0Y2hSZXNwb25zZRJKCglFbmRMYXVuY2gSHS5pZGVudGl0eS52MS5FbmRMYXVuY2hSZXF1ZXN0Gh4uaWRlbnRpdHkudjEuRW5kTGF1bmNoUmVzcG9uc2USQQoGUmV2b2tlEhouaWRlbnRpdHkudjEuUmV2b2tlUmVxdWVzdBobLmlkZW50aXR5LnYxLlJldm9rZVJlc3BvbnNlElkKDkxpc3RQdWJsaWNLZXlzEiIuaWRlbnRpdHkudjEuTGlzdFB1YmxpY0tleXNSZXF1ZXN0GiMuaWRlbnRpdHkudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZRJNCgpMaXN0RXBvY2hzEh4uaWRlbnRpdHkudjEuTGlzdEVwb2Noc1JlcXVlc3QaHy5pZGVudGl0eS52MS5MaXN0RXBvY2hzUmVzcG9uc2USTQoKUm90YXRlS2V5cxIeLmlkZW50aXR5LnYxLlJvdGF0ZUtleXNSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuUm90YXRlS2V5c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_identity_v1_grant, file_runtime_v1_evidence, file_unit_v1_unit]);
 
 /**
  * Principal is a person or a machine that may be held to account.
@@ -583,6 +583,13 @@ export type AuthorizeLaunchRequest = Message<"identity.v1.AuthorizeLaunchRequest
    * @generated from field: unit.v1.Unit unit = 1;
    */
   unit?: Unit | undefined;
+
+  /**
+   * When set, the answer carries the intent token of this attempt, as `MintIntent` would give it.
+   *
+   * @generated from field: identity.v1.FirstAttempt attempt = 2;
+   */
+  attempt?: FirstAttempt | undefined;
 };
 
 /**
@@ -591,6 +598,37 @@ export type AuthorizeLaunchRequest = Message<"identity.v1.AuthorizeLaunchRequest
  */
 export const AuthorizeLaunchRequestSchema: GenMessage<AuthorizeLaunchRequest> = /*@__PURE__*/
   messageDesc(file_identity_v1_identity, 18);
+
+/**
+ * FirstAttempt is the attempt that a launch is authorised for in the same step.
+ *
+ * @generated from message identity.v1.FirstAttempt
+ */
+export type FirstAttempt = Message<"identity.v1.FirstAttempt"> & {
+  /**
+   * @generated from field: string dispatch = 1;
+   */
+  dispatch: string;
+
+  /**
+   * Edge that may use the token.
+   *
+   * @generated from field: string edge = 2;
+   */
+  edge: string;
+
+  /**
+   * @generated from field: int64 epoch = 3;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message identity.v1.FirstAttempt.
+ * Use `create(FirstAttemptSchema)` to create a new message.
+ */
+export const FirstAttemptSchema: GenMessage<FirstAttempt> = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity, 19);
 
 /**
  * AuthorizeLaunchResponse confirms.
@@ -604,6 +642,13 @@ export type AuthorizeLaunchResponse = Message<"identity.v1.AuthorizeLaunchRespon
    * @generated from field: string run = 1;
    */
   run: string;
+
+  /**
+   * Intent token of the attempt that was asked for; empty without one.
+   *
+   * @generated from field: string intent = 2;
+   */
+  intent: string;
 };
 
 /**
@@ -611,7 +656,7 @@ export type AuthorizeLaunchResponse = Message<"identity.v1.AuthorizeLaunchRespon
  * Use `create(AuthorizeLaunchResponseSchema)` to create a new message.
  */
 export const AuthorizeLaunchResponseSchema: GenMessage<AuthorizeLaunchResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 19);
+  messageDesc(file_identity_v1_identity, 20);
 
 /**
  * MintIntentRequest asks for one attempt.
@@ -642,7 +687,7 @@ export type MintIntentRequest = Message<"identity.v1.MintIntentRequest"> & {
  * Use `create(MintIntentRequestSchema)` to create a new message.
  */
 export const MintIntentRequestSchema: GenMessage<MintIntentRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 20);
+  messageDesc(file_identity_v1_identity, 21);
 
 /**
  * MintIntentResponse answers the token.
@@ -661,7 +706,7 @@ export type MintIntentResponse = Message<"identity.v1.MintIntentResponse"> & {
  * Use `create(MintIntentResponseSchema)` to create a new message.
  */
 export const MintIntentResponseSchema: GenMessage<MintIntentResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 21);
+  messageDesc(file_identity_v1_identity, 22);
 
 /**
  * ExchangeIntentRequest presents evidence; the intent token rides in the authorization.
@@ -687,7 +732,7 @@ export type ExchangeIntentRequest = Message<"identity.v1.ExchangeIntentRequest">
  * Use `create(ExchangeIntentRequestSchema)` to create a new message.
  */
 export const ExchangeIntentRequestSchema: GenMessage<ExchangeIntentRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 22);
+  messageDesc(file_identity_v1_identity, 23);
 
 /**
  * ExchangeIntentResponse answers the dispatch token.
@@ -711,7 +756,7 @@ export type ExchangeIntentResponse = Message<"identity.v1.ExchangeIntentResponse
  * Use `create(ExchangeIntentResponseSchema)` to create a new message.
  */
 export const ExchangeIntentResponseSchema: GenMessage<ExchangeIntentResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 23);
+  messageDesc(file_identity_v1_identity, 24);
 
 /**
  * RenewDispatchRequest presents evidence again; the dispatch token and a proof ride in the authorization.
@@ -730,7 +775,7 @@ export type RenewDispatchRequest = Message<"identity.v1.RenewDispatchRequest"> &
  * Use `create(RenewDispatchRequestSchema)` to create a new message.
  */
 export const RenewDispatchRequestSchema: GenMessage<RenewDispatchRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 24);
+  messageDesc(file_identity_v1_identity, 25);
 
 /**
  * RenewDispatchResponse answers a fresh token.
@@ -754,7 +799,7 @@ export type RenewDispatchResponse = Message<"identity.v1.RenewDispatchResponse">
  * Use `create(RenewDispatchResponseSchema)` to create a new message.
  */
 export const RenewDispatchResponseSchema: GenMessage<RenewDispatchResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 25);
+  messageDesc(file_identity_v1_identity, 26);
 
 /**
  * EndLaunchRequest names a run.
@@ -778,7 +823,7 @@ export type EndLaunchRequest = Message<"identity.v1.EndLaunchRequest"> & {
  * Use `create(EndLaunchRequestSchema)` to create a new message.
  */
 export const EndLaunchRequestSchema: GenMessage<EndLaunchRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 26);
+  messageDesc(file_identity_v1_identity, 27);
 
 /**
  * EndLaunchResponse confirms.
@@ -793,7 +838,7 @@ export type EndLaunchResponse = Message<"identity.v1.EndLaunchResponse"> & {
  * Use `create(EndLaunchResponseSchema)` to create a new message.
  */
 export const EndLaunchResponseSchema: GenMessage<EndLaunchResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 27);
+  messageDesc(file_identity_v1_identity, 28);
 
 /**
  * RevokeRequest names what to revoke, within the caller's org.
@@ -817,7 +862,7 @@ export type RevokeRequest = Message<"identity.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 28);
+  messageDesc(file_identity_v1_identity, 29);
 
 /**
  * RevokeResponse answers the new epoch.
@@ -836,7 +881,7 @@ export type RevokeResponse = Message<"identity.v1.RevokeResponse"> & {
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema: GenMessage<RevokeResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 29);
+  messageDesc(file_identity_v1_identity, 30);
 
 /**
  * ListPublicKeysRequest has no filter.
@@ -851,7 +896,7 @@ export type ListPublicKeysRequest = Message<"identity.v1.ListPublicKeysRequest">
  * Use `create(ListPublicKeysRequestSchema)` to create a new message.
  */
 export const ListPublicKeysRequestSchema: GenMessage<ListPublicKeysRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 30);
+  messageDesc(file_identity_v1_identity, 31);
 
 /**
  * ListPublicKeysResponse answers them all.
@@ -875,7 +920,7 @@ export type ListPublicKeysResponse = Message<"identity.v1.ListPublicKeysResponse
  * Use `create(ListPublicKeysResponseSchema)` to create a new message.
  */
 export const ListPublicKeysResponseSchema: GenMessage<ListPublicKeysResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 31);
+  messageDesc(file_identity_v1_identity, 32);
 
 /**
  * ListEpochsRequest names the last version seen.
@@ -894,7 +939,7 @@ export type ListEpochsRequest = Message<"identity.v1.ListEpochsRequest"> & {
  * Use `create(ListEpochsRequestSchema)` to create a new message.
  */
 export const ListEpochsRequestSchema: GenMessage<ListEpochsRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 32);
+  messageDesc(file_identity_v1_identity, 33);
 
 /**
  * ListEpochsResponse answers what changed since, in order.
@@ -918,7 +963,7 @@ export type ListEpochsResponse = Message<"identity.v1.ListEpochsResponse"> & {
  * Use `create(ListEpochsResponseSchema)` to create a new message.
  */
 export const ListEpochsResponseSchema: GenMessage<ListEpochsResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 33);
+  messageDesc(file_identity_v1_identity, 34);
 
 /**
  * RotateKeysRequest names a token class.
@@ -944,7 +989,7 @@ export type RotateKeysRequest = Message<"identity.v1.RotateKeysRequest"> & {
  * Use `create(RotateKeysRequestSchema)` to create a new message.
  */
 export const RotateKeysRequestSchema: GenMessage<RotateKeysRequest> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 34);
+  messageDesc(file_identity_v1_identity, 35);
 
 /**
  * RotateKeysResponse answers the new key.
@@ -963,7 +1008,7 @@ export type RotateKeysResponse = Message<"identity.v1.RotateKeysResponse"> & {
  * Use `create(RotateKeysResponseSchema)` to create a new message.
  */
 export const RotateKeysResponseSchema: GenMessage<RotateKeysResponse> = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity, 35);
+  messageDesc(file_identity_v1_identity, 36);
 
 /**
  * PrincipalKind is what sort of caller a principal is.
