@@ -16,7 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   service: ['contracts', 'core', 'trust', 'bus', 'store'],
   testkit: ['contracts', 'core', 'trust', 'bus', 'store', 'service'],
   'audit-verify': ['contracts'],
-  agent: ['contracts'],
+  agent: ['contracts', 'core'],
   cli: ['audit-verify'],
   service_app: ['contracts', 'core', 'trust', 'bus', 'store', 'service', 'audit-verify'],
 };

@@ -7,6 +7,8 @@ const passed = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TRACEPARENT', 'USER', 'LOGNAME'
 export const config = {
   tether: env['SALLY_TETHER'] ?? '/run/sally/tether.sock',
   home: env['HOME'] ?? '/tmp/home',
+  /** npm prefix of the coding agents, where the edge has any. */
+  runners: env['SALLY_RUNNERS'] ?? '/opt/runners',
   version: env['SALLY_AGENT_VERSION'] ?? '0.1.0',
   /** An allow-list of what is inherited, and words that keep programs quiet, colourless and unattended. */
   childEnv: {

@@ -6,6 +6,8 @@ import { Listeners } from './net/listeners.ts';
 import { Names } from './net/names.ts';
 import { answeredPorts, dnsPort } from './net/ports.ts';
 import { Resolver } from './net/resolver.ts';
+import { claudeCode } from './runners/claude-code/claude-code.ts';
+import { CliRunner } from './runners/cli/cli-runner.ts';
 import { ExecRunner } from './runners/exec.ts';
 import { NativeRunner } from './runners/native/native-runner.ts';
 import type { Running } from './runners/runner.ts';
@@ -21,6 +23,7 @@ const open = (host: string, port: number) => openTunnel(config.tether, host, por
 const runners = [
   new ExecRunner(config.childEnv, taskFile(config.home)),
   new NativeRunner({ open, env: config.childEnv }),
+  ...[claudeCode].map((adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners })),
 ];
 
 async function answerNetwork(): Promise<void> {

@@ -2,12 +2,15 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { systemCode } from '../system-error.ts';
 
 export interface Command {
   readonly argv: readonly string[];
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Give it a stdin to be written to; otherwise it reads nothing from the start. */
+  readonly stdin?: boolean;
 }
 
 /** How a command ended; `failed` is the system's word when it could not be started at all. */
@@ -25,6 +28,8 @@ const drainMillis = 150;
 export class ProcessGroup {
   readonly stdout: Socket;
   readonly stderr: Socket;
+  /** Writing to a command that no longer reads is not an error. */
+  readonly stdin: Writable | undefined;
   /** Settles when the command has ended, its group is killed and its output is read to the end. Never rejects. */
   readonly ended: Promise<Exit>;
   private readonly child: ChildProcess;
@@ -37,12 +42,14 @@ export class ProcessGroup {
       cwd: command.directory,
       env: command.env,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [command.stdin === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.child = child;
     // Pipes of a child are sockets to Node; its types promise less.
     this.stdout = child.stdout as Socket;
     this.stderr = child.stderr as Socket;
+    this.stdin = child.stdin ?? undefined;
+    this.stdin?.on('error', () => undefined);
     this.ended = this.watch();
   }
 
@@ -55,6 +62,11 @@ export class ProcessGroup {
 
   kill(): void {
     this.signal('SIGKILL');
+  }
+
+  /** The command's own id, which is its group's; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   private watch(): Promise<Exit> {

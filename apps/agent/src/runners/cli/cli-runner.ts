@@ -1,0 +1,177 @@
+/** Drives one coding agent by its command line: one process per turn, its lines as events, its end judged from evidence. */
+
+import { packageOf } from '@sallyport/core/coding-agents';
+import type { Work } from '../../work.ts';
+import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
+import type { Adapter, Turn } from './adapter.ts';
+import { type Conversation, conversationOf, foreign, restored } from './conversation.ts';
+import { type Evidence, type Judgement, judge, outcomeOf } from './evidence.ts';
+import { writeHome } from './home.ts';
+import { instructionsOf } from './instructions.ts';
+import { preflight } from './preflight.ts';
+import { findProgram, type Program, programFolder } from './program.ts';
+import { TurnProcess } from './turn-process.ts';
+import { type Patience, usualPatience } from './watchdogs.ts';
+
+export interface CliParts {
+  readonly env: Readonly<Record<string, string>>;
+  /** npm prefix the programs are installed in. */
+  readonly runners: string;
+  readonly patience?: Patience;
+}
+
+/** Work with one input of it, and what it goes on from. */
+interface TurnWork extends Work {
+  readonly home: string;
+  readonly input: { readonly text: string };
+  readonly conversation?: Conversation;
+}
+
+const continued = (work: Work, home: string): TurnWork => ({ home, input: { text: work.start.inline ?? '' }, ...work });
+
+/** A start that cannot be made sense of, or a machine that cannot do it. */
+class NotStarted extends Error {
+  override readonly name = 'NotStarted';
+  readonly judgement: Judgement;
+
+  constructor(judgement: Judgement) {
+    super(judgement.message);
+    this.judgement = judgement;
+  }
+}
+
+const refuse = (reason: string, message: string): NotStarted =>
+  new NotStarted({ verdict: 'VERDICT_RUNNER_ERROR', reason, message });
+
+export class CliRunner implements Runner {
+  readonly name: string;
+  private readonly adapter: Adapter;
+  private readonly parts: CliParts;
+
+  constructor(adapter: Adapter, parts: CliParts) {
+    this.name = adapter.agent.runner;
+    this.adapter = adapter;
+    this.parts = parts;
+  }
+
+  async probe(): Promise<Probe> {
+    const { agent } = this.adapter;
+    const program = await findProgram(this.parts.runners, agent);
+    return {
+      runner: this.name,
+      version: program?.version ?? '',
+      features: agent.features,
+      missing: program === undefined ? [packageOf(agent)] : [],
+    };
+  }
+
+  start(work: Work, emit: Emit): Running {
+    const stopping = new AbortController();
+    return { ended: this.drive(work, emit, stopping.signal), stop: () => stopping.abort() };
+  }
+
+  private async drive(asked: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
+    const work = continued(asked, this.parts.env['HOME'] ?? '/tmp/home');
+    try {
+      const program = await this.program(work);
+      const turn = turnOf(work);
+      await this.prepare(work, turn, signal);
+      return await this.run(program, turn, work, emit, signal);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const judgement: Judgement = signal.aborted
+        ? { verdict: 'VERDICT_CANCELLED' }
+        : error instanceof NotStarted
+          ? error.judgement
+          : { verdict: 'VERDICT_RUNNER_ERROR', reason: 'runner.internal', message };
+      await tell(judgement, emit);
+      return { verdict: judgement.verdict, reply: '', exitCode: 1 };
+    }
+  }
+
+  private async program(work: TurnWork): Promise<Program> {
+    const { agent } = this.adapter;
+    if (!agent.dialects.includes(work.dialect)) {
+      const speaks = agent.dialects.join(', ');
+      throw refuse(
+        'runner.dialect_unfit',
+        `${this.name} speaks ${speaks} to its model, and the provider ${work.dialect}`,
+      );
+    }
+    const program = await findProgram(this.parts.runners, agent);
+    if (program === undefined) {
+      throw refuse('runner.missing', `${this.name} is not installed in this sandbox: ${packageOf(agent)} is missing`);
+    }
+    return program;
+  }
+
+  private async prepare(work: TurnWork, turn: Turn, signal: AbortSignal): Promise<void> {
+    const { instructions } = this.adapter;
+    const trouble = await preflight(turn, signal);
+    if (trouble !== undefined) {
+      const exit = { kind: 'exited', code: 1 } as const;
+      throw new NotStarted(judge({ exit, forced: undefined, closing: trouble, reply: '', refusedLast: false }));
+    }
+    const { conversation } = work;
+    if (conversation !== undefined && conversation.runner !== this.name)
+      throw refuse(...foreign(conversation, this.name));
+    await writeHome(turn.home, [
+      { path: instructions, data: instructionsOf(work.persona, work.mounts, work.directory) },
+      ...(conversation === undefined ? [] : restored(conversation, this.adapter.session, turn)),
+    ]);
+  }
+
+  private async run(program: Program, turn: Turn, work: TurnWork, emit: Emit, signal: AbortSignal): Promise<Outcome> {
+    const { adapter } = this;
+    const command = adapter.command(turn);
+    await writeHome(turn.home, command.files);
+    signal.throwIfAborted();
+    const { PATH = '/usr/bin:/bin', ...env } = this.parts.env;
+    const running = new TurnProcess({
+      argv: [...program.argv, ...command.args],
+      directory: turn.directory,
+      env: { ...env, PATH: `${programFolder(this.parts.runners)}:${PATH}`, HOME: turn.home, ...command.env },
+      stdin: command.stdin,
+      read: adapter.reader(turn),
+      emit,
+      patience: this.parts.patience ?? usualPatience,
+    });
+    const stop = (): void => running.stop();
+    signal.addEventListener('abort', stop);
+    const seen = await running.ended;
+    signal.removeEventListener('abort', stop);
+    const evidence: Evidence = seen;
+    const judgement = judge(evidence);
+    await tell(judgement, emit);
+    const native = seen.native ?? turn.native;
+    const conversation: Conversation | undefined =
+      native === undefined
+        ? undefined
+        : await conversationOf(
+            { runner: this.name, version: program.version, session: work.session, native },
+            adapter.session,
+            turn.home,
+          );
+    return { ...outcomeOf(evidence, judgement), ...(conversation !== undefined && { conversation }) };
+  }
+}
+
+async function tell({ reason, message = '' }: Judgement, emit: Emit): Promise<void> {
+  // A failing emit is the supervisor's to see.
+  if (reason !== undefined) await emit({ error: { reason, message } }).catch(() => undefined);
+}
+
+function turnOf(work: TurnWork): Turn {
+  return {
+    prompt: work.input.text,
+    session: work.session,
+    model: work.model,
+    modelUrl: work.modelUrl.replace(/\/+$/, ''),
+    turns: work.turns,
+    tools: work.tools,
+    mounts: work.mounts,
+    directory: work.directory,
+    home: work.home,
+    native: work.conversation?.native,
+  };
+}
