@@ -25,8 +25,10 @@ export default {
       },
     ],
   },
-  globalSetup: '<rootDir>/libs/testkit/src/global-setup.ts',
-  globalTeardown: '<rootDir>/libs/testkit/src/global-teardown.ts',
-  testTimeout: 30000,
+  globalSetup: wide ? '<rootDir>/tools/wide/global-setup.ts' : '<rootDir>/libs/testkit/src/global-setup.ts',
+  globalTeardown: wide ? '<rootDir>/tools/wide/global-teardown.ts' : '<rootDir>/libs/testkit/src/global-teardown.ts',
+  // The first spec that asks for a thing waits until it is installed, built and started; one after the other, on any machine.
+  testTimeout: wide ? 900000 : 30000,
+  ...(wide && { maxWorkers: 1 }),
   forceExit: false,
 };

@@ -1,0 +1,9 @@
+/** The parts of the wide circle by the name specs ask for them: a row each. */
+
+import type { WideThings } from '@sallyport/testkit/wide';
+import { provideDocker } from './docker.ts';
+import type { Provide } from './requirement.ts';
+
+export const requirements: { readonly [K in keyof WideThings]?: Provide<WideThings[K]> } = {
+  docker: provideDocker,
+};
