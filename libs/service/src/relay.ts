@@ -28,6 +28,8 @@ export class OutboxRelay {
   readonly #log: Log;
   #stopped = false;
   #wake: () => void = () => undefined;
+  /** Rows were committed since the last round began: it may not have seen them. */
+  #kicked = false;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(store: Store, bus: Bus, audit: AuditClient, log: Log) {
@@ -43,6 +45,7 @@ export class OutboxRelay {
 
   /** Tells the relay that rows were just committed; without it they wait for the next poll. */
   kick(): void {
+    this.#kicked = true;
     this.#wake();
   }
 
@@ -60,7 +63,11 @@ export class OutboxRelay {
       const last = this.#stopped;
       try {
         streamsKnown ||= await this.#noticeStreams();
-        while ((await this.#round()) === batch && !this.#stopped) {}
+        let sent: number;
+        do {
+          this.#kicked = false;
+          sent = await this.#round();
+        } while (sent === batch && !this.#stopped);
         if (round++ % forgetEvery === 0) await this.#store.system(forgetPublished);
       } catch (error) {
         this.#log.warn({ error }, 'outbox waits: the bus, the audit service or the database does not take it');
@@ -77,7 +84,7 @@ export class OutboxRelay {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#stopped) this.#wake();
+      if (this.#stopped || this.#kicked) this.#wake();
     });
   }
 

@@ -17,7 +17,7 @@ import { PackVault, type StoredPack } from '../packs/pack-vault.ts';
 import { Uploads } from '../transfers/uploads.ts';
 import { advanceHead, findWorkspace } from '../workspaces/workspace.store.ts';
 import { type OpenWorkspace, WorkspaceReader } from '../workspaces/workspace-reader.ts';
-import { actorsOf, assertCovered } from './mount-claim.ts';
+import { assertCovered, eventOf } from './mount-claim.ts';
 import { assertLease, type MountLease, noteCommit } from './mount-lease.store.ts';
 
 export interface CommitInit {
@@ -108,9 +108,8 @@ export class CommitMount {
     init: CommitInit,
     made: { seen: string; commit: string; files: number; stored: StoredPack },
   ): Promise<void> {
-    const { org, env, sub, txn, tctx } = claims;
-    return this.store.tx(org, async (db) => {
-      const row = await findWorkspace(db, org, init.workspace, 'FOR UPDATE OF w');
+    return this.store.tx(claims.org, async (db) => {
+      const row = await findWorkspace(db, claims.org, init.workspace, 'FOR UPDATE OF w');
       const lease = await assertLease(db, row, init.lease, claims);
       const expected = lease.committed === '' ? lease.base : lease.committed;
       if (row.head !== expected || row.head !== made.seen) throw headMoved(row.name);
@@ -118,13 +117,7 @@ export class CommitMount {
       await noteCommit(db, lease.id, made.commit, init.tree, made.files);
       const event = {
         kind: 'workspace.commit',
-        org,
-        environment: env,
-        subject: sub,
-        actors: actorsOf(claims),
-        run: txn,
-        dispatch: tctx.dsp.id,
-        resource: `workspace/${row.name}`,
+        ...eventOf(claims, row.name),
         outcome: 'allow',
         facts: { commit: made.commit, tree: init.tree, parent: row.head, files: String(made.files), lease: lease.id },
       } as const;

@@ -20,3 +20,14 @@ export function actorsOf(claims: DispatchClaims): readonly string[] {
     actors.push(actor.sub);
   return actors;
 }
+
+/** What an audit event of a dispatch's mount says of whose it is. */
+export const eventOf = (claims: DispatchClaims, workspace: string) => ({
+  org: claims.org,
+  environment: claims.env,
+  subject: claims.sub,
+  actors: actorsOf(claims),
+  run: claims.txn,
+  dispatch: claims.tctx.dsp.id,
+  resource: `workspace/${workspace}`,
+});

@@ -13,7 +13,7 @@ import { GitCache } from '../packs/git-cache.ts';
 import type { StoredPack } from '../packs/pack-vault.ts';
 import { findWorkspace, packsOf, type WorkspaceRow } from '../workspaces/workspace.store.ts';
 import { OpenWorkspace } from '../workspaces/workspace-reader.ts';
-import { actorsOf, assertCovered, type MountKind } from './mount-claim.ts';
+import { assertCovered, eventOf, type MountKind } from './mount-claim.ts';
 import { takeLease } from './mount-lease.store.ts';
 
 export interface PreparedMount {
@@ -62,21 +62,9 @@ export class PrepareMount {
   }
 
   #record(claims: DispatchClaims, row: WorkspaceRow, mode: MountKind, lease: string): Promise<void> {
-    const { org, env, sub, txn, tctx } = claims;
-    return this.audit.append([
-      {
-        kind: 'workspace.mount',
-        org,
-        environment: env,
-        subject: sub,
-        actors: actorsOf(claims),
-        run: txn,
-        dispatch: tctx.dsp.id,
-        resource: `workspace/${row.name}`,
-        outcome: 'allow',
-        facts: { mode, commit: row.head, epoch: String(tctx.lease.epoch), ...(lease === '' ? {} : { lease }) },
-      },
-    ]);
+    const epoch = String(claims.tctx.lease.epoch);
+    const facts = { mode, commit: row.head, epoch, ...(lease === '' ? {} : { lease }) };
+    return this.audit.append([{ kind: 'workspace.mount', ...eventOf(claims, row.name), outcome: 'allow', facts }]);
   }
 }
 
