@@ -1,13 +1,17 @@
-/** Starts the scripted model: `node main.ts [--host 127.0.0.1] [--port 0]`; prints its address as one line of JSON when it listens. */
+/** Starts the scripted model: `node main.ts [--host 127.0.0.1] [--port 0] [--require-key KEY]`; prints its address as one line of JSON when it listens. */
 
 import { parseArgs } from 'node:util';
 import { scriptedModel } from './server.ts';
 
 const { values } = parseArgs({
-  options: { host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '0' } },
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '0' },
+    'require-key': { type: 'string' },
+  },
 });
 
-const { server } = scriptedModel();
+const { server } = scriptedModel({ requireKey: values['require-key'] });
 server.listen(Number(values.port), values.host, () => {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;

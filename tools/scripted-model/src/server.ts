@@ -6,12 +6,22 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { anthropicMessages } from './dialects/anthropic-messages.ts';
 import type { Body, Dialect } from './dialects/dialect.ts';
 import { record } from './dialects/dialect.ts';
+import { gemini } from './dialects/gemini.ts';
 import { openaiChat } from './dialects/openai-chat.ts';
+import { openaiResponses } from './dialects/openai-responses.ts';
+import { carriesKey } from './key.ts';
+import { asksForTitle, requestOf } from './request.ts';
 import { RequestLog } from './request-log.ts';
 import { type ModelRequest, type Step, type Turn, turnOf } from './script.ts';
 import { stepsOf } from './scripts/built-in.ts';
 
-const dialects: readonly Dialect[] = [anthropicMessages, openaiChat];
+const dialects: readonly Dialect[] = [anthropicMessages, openaiChat, openaiResponses, gemini];
+
+/** Token counters that clients ask beside the model. */
+const counters = [
+  { suffix: '/v1/messages/count_tokens', answer: (tokens: number) => ({ input_tokens: tokens }) },
+  { suffix: ':countTokens', answer: (tokens: number) => ({ totalTokens: tokens }) },
+];
 
 const maxBodyBytes = 64 * 1024 * 1024;
 const longestDelay = 120_000;
@@ -53,7 +63,7 @@ class Obstacles {
 
   next(dialect: Dialect, request: ModelRequest, turn: Turn): Step | undefined {
     const key = createHash('sha256')
-      .update(`${dialect.name}\n${request.model}\n${request.results.length}\n${request.task}`)
+      .update(`${dialect.name}\n${request.model}\n${request.inputs} ${request.results.length}\n${request.task}`)
       .digest('hex');
     const index = this.met.get(key) ?? 0;
     const step = turn.obstacles[index];
@@ -74,10 +84,11 @@ async function answer(
   dialect: Dialect,
   body: Body,
   request: ModelRequest,
+  steps: readonly Step[],
   obstacles: Obstacles,
   response: ServerResponse,
 ): Promise<{ turn: number; status: number }> {
-  const turn = turnOf(stepsOf(request), request);
+  const turn = turnOf(steps, request);
   let obstacle = obstacles.next(dialect, request, turn);
   while (obstacle?.delay !== undefined && obstacle.error === undefined && obstacle.cut === undefined) {
     await pause(Math.min(obstacle.delay, longestDelay), response);
@@ -101,41 +112,48 @@ function serveLog(log: RequestLog, request: IncomingMessage, response: ServerRes
   sendJson(response, 200, { requests: log.all() });
 }
 
+export interface Options {
+  /** A model call without this key is refused with 401, as a provider would. */
+  readonly requireKey?: string | undefined;
+}
+
+const title = 'A scripted task';
+
 async function serveModel(
-  log: RequestLog,
-  obstacles: Obstacles,
+  { log, obstacles, options }: { log: RequestLog; obstacles: Obstacles; options: Options },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://scripted').pathname;
   const dialect = dialects.find((candidate) => candidate.matches(path));
-  const counts = path.endsWith('/v1/messages/count_tokens');
-  if (request.method !== 'POST' || (dialect === undefined && !counts)) {
+  const counter = counters.find(({ suffix }) => path.endsWith(suffix));
+  if (request.method !== 'POST' || (dialect === undefined && counter === undefined)) {
     sendJson(response, 404, { error: { message: `no model call at ${path}` } });
     return;
   }
   const body = await bodyOf(request);
+  const refused = options.requireKey !== undefined && !carriesKey(request, options.requireKey);
   if (dialect === undefined) {
-    sendJson(response, 200, { input_tokens: Math.ceil(JSON.stringify(body).length / 4) });
+    const tokens = Math.ceil(JSON.stringify(body).length / 4);
+    sendJson(response, refused ? 401 : 200, refused ? {} : counter?.answer(tokens));
     return;
   }
-  const neutral = dialect.request(body, path);
-  const outcome = await answer(dialect, body, neutral, obstacles, response);
-  log.add({
-    method: request.method,
-    path,
-    headers: request.headers,
-    dialect: dialect.name,
-    model: neutral.model,
-    results: neutral.results.length,
-    turn: outcome.turn,
-    status: outcome.status,
-    body,
-  });
+  const said = dialect.request(body, path);
+  const neutral = requestOf(said);
+  const entry = { method: request.method, path, headers: request.headers, dialect: dialect.name, model: neutral.model };
+  const results = neutral.results.length;
+  if (refused) {
+    sendJson(response, 401, dialect.error(401, 'the key is missing or wrong'));
+    log.add({ ...entry, results, turn: 0, status: 401, body });
+    return;
+  }
+  const steps = asksForTitle(said) ? [{ text: title }] : stepsOf(neutral);
+  const outcome = await answer(dialect, body, neutral, steps, obstacles, response);
+  log.add({ ...entry, results, turn: outcome.turn, status: outcome.status, body });
 }
 
 /** A server that is not listening yet, and its log. */
-export function scriptedModel(): { server: Server; log: RequestLog } {
+export function scriptedModel(options: Options = {}): { server: Server; log: RequestLog } {
   const log = new RequestLog();
   const obstacles = new Obstacles();
   const server = createServer((request, response) => {
@@ -144,7 +162,7 @@ export function scriptedModel(): { server: Server; log: RequestLog } {
     } else if (request.url === '/_scripted/requests') {
       serveLog(log, request, response);
     } else {
-      serveModel(log, obstacles, request, response).catch((error: unknown) => {
+      serveModel({ log, obstacles, options }, request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();
         else sendJson(response, 400, { error: { type: 'invalid_request_error', message: String(error) } });
       });

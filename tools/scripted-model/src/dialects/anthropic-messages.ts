@@ -1,40 +1,58 @@
 /** Anthropic Messages: `POST /v1/messages`, server-sent events with named types. */
 
-import { type Body, callId, contentText, type Dialect, list, pieces, record, text } from './dialect.ts';
+import type { Entry } from '../history.ts';
+import {
+  type Body,
+  callId,
+  contentText,
+  type Dialect,
+  list,
+  named,
+  pieces,
+  properties,
+  record,
+  text,
+} from './dialect.ts';
 
-const event = (data: { readonly type: string } & Body): string =>
-  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+const event = (data: { readonly type: string } & Body): string => named(data.type, data);
 
-function resultsOf(messages: readonly Body[]): string[] {
-  return messages.flatMap((message) =>
-    list(message['content'])
-      .filter((part) => part['type'] === 'tool_result')
-      .map((part) => contentText(part['content'])),
-  );
+/** Results and words of one message; the words of all its parts are one thing said. */
+function entriesOf(message: Body): Entry[] {
+  if (message['role'] !== 'user') return [];
+  const results = list(message['content'])
+    .filter((part) => part['type'] === 'tool_result')
+    .map((part): Entry => ({ kind: 'result', text: contentText(part['content']) }));
+  const said = contentText(message['content']);
+  return [...results, ...(said === '' ? [] : [{ kind: 'said', text: said } as const])];
 }
 
-const taskOf = (messages: readonly Body[]): string =>
-  contentText(messages.find((message) => message['role'] === 'user')?.['content']);
+const errorTypes: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+  529: 'overloaded_error',
+};
 
 export const anthropicMessages: Dialect = {
   name: 'anthropic-messages',
   matches: (path) => path.endsWith('/v1/messages'),
-  request: (body) => {
-    const messages = list(body['messages']);
-    return {
-      model: text(body['model']),
-      task: taskOf(messages),
-      results: resultsOf(messages),
-      tools: list(body['tools']).map((tool) => text(tool['name'])),
-      stream: body['stream'] === true,
-    };
-  },
+  request: (body) => ({
+    model: text(body['model']),
+    system: contentText(body['system']),
+    entries: list(body['messages']).flatMap(entriesOf),
+    tools: list(body['tools']).map((tool) => ({
+      name: text(tool['name']),
+      parameters: properties(tool['input_schema']),
+    })),
+    stream: body['stream'] === true,
+  }),
   stream: (turn, request, usage) => {
     const blocks: string[] = [
       event({
         type: 'message_start',
         message: {
-          id: `msg_${turn.index}`,
+          id: `msg_${request.inputs}_${turn.index}`,
           type: 'message',
           role: 'assistant',
           model: request.model,
@@ -55,7 +73,7 @@ export const anthropicMessages: Dialect = {
       index += 1;
     }
     for (const [position, call] of turn.calls.entries()) {
-      const block = { type: 'tool_use', id: callId(turn, position), name: call.name, input: {} };
+      const block = { type: 'tool_use', id: callId(turn, request, position), name: call.name, input: {} };
       blocks.push(event({ type: 'content_block_start', index, content_block: block }));
       for (const piece of pieces(JSON.stringify(call.arguments))) {
         blocks.push(
@@ -77,7 +95,7 @@ export const anthropicMessages: Dialect = {
     return blocks;
   },
   whole: (turn, request, usage) => ({
-    id: `msg_${turn.index}`,
+    id: `msg_${request.inputs}_${turn.index}`,
     type: 'message',
     role: 'assistant',
     model: request.model,
@@ -85,7 +103,7 @@ export const anthropicMessages: Dialect = {
       ...(turn.text === '' ? [] : [{ type: 'text', text: turn.text }]),
       ...turn.calls.map((call, position) => ({
         type: 'tool_use',
-        id: callId(turn, position),
+        id: callId(turn, request, position),
         name: call.name,
         input: record(call.arguments),
       })),
@@ -97,7 +115,7 @@ export const anthropicMessages: Dialect = {
   error: (status, message) => ({
     type: 'error',
     error: {
-      type: status === 429 ? 'rate_limit_error' : status >= 500 ? 'api_error' : 'invalid_request_error',
+      type: errorTypes[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error'),
       message,
     },
   }),

@@ -1,7 +1,25 @@
 /** OpenAI Chat Completions: `POST /v1/chat/completions`, unnamed server-sent events closed by `[DONE]`. */
 
+import type { Entry } from '../history.ts';
 import type { ModelRequest, Turn } from '../script.ts';
-import { callId, contentText, type Dialect, list, pieces, record, text, type Usage } from './dialect.ts';
+import {
+  type Body,
+  callId,
+  contentText,
+  type Dialect,
+  list,
+  pieces,
+  properties,
+  record,
+  text,
+  type Usage,
+} from './dialect.ts';
+
+function entryOf(message: Body): Entry[] {
+  const words = contentText(message['content']);
+  if (message['role'] === 'tool') return [{ kind: 'result', text: words }];
+  return message['role'] === 'user' && words !== '' ? [{ kind: 'said', text: words }] : [];
+}
 
 const finish = (turn: Turn): string => (turn.calls.length > 0 ? 'tool_calls' : 'stop');
 
@@ -14,7 +32,7 @@ const usageOf = (usage: Usage): object => ({
 function chunk(turn: Turn, request: ModelRequest, delta: object, more: object = {}): string {
   const choices = [{ index: 0, delta, finish_reason: null, ...more }];
   const data = {
-    id: `chatcmpl_${turn.index}`,
+    id: `chatcmpl_${request.inputs}_${turn.index}`,
     object: 'chat.completion.chunk',
     created: 0,
     model: request.model,
@@ -30,11 +48,15 @@ export const openaiChat: Dialect = {
     const messages = list(body['messages']);
     return {
       model: text(body['model']),
-      task: contentText(messages.find((message) => message['role'] === 'user')?.['content']),
-      results: messages
-        .filter((message) => message['role'] === 'tool')
-        .map((message) => contentText(message['content'])),
-      tools: list(body['tools']).map((tool) => text(record(tool['function'])['name'])),
+      system: messages
+        .filter((message) => message['role'] === 'system' || message['role'] === 'developer')
+        .map((message) => contentText(message['content']))
+        .join('\n'),
+      entries: messages.flatMap(entryOf),
+      tools: list(body['tools']).map((tool) => {
+        const offered = record(tool['function']);
+        return { name: text(offered['name']), parameters: properties(offered['parameters']) };
+      }),
       stream: body['stream'] === true,
     };
   },
@@ -44,7 +66,7 @@ export const openaiChat: Dialect = {
     for (const [index, call] of turn.calls.entries()) {
       const opening = {
         index,
-        id: callId(turn, index),
+        id: callId(turn, request, index),
         type: 'function',
         function: { name: call.name, arguments: '' },
       };
@@ -54,12 +76,17 @@ export const openaiChat: Dialect = {
       }
     }
     blocks.push(chunk(turn, request, {}, { finish_reason: finish(turn) }));
-    const closing = { id: `chatcmpl_${turn.index}`, object: 'chat.completion.chunk', created: 0, model: request.model };
+    const closing = {
+      id: `chatcmpl_${request.inputs}_${turn.index}`,
+      object: 'chat.completion.chunk',
+      created: 0,
+      model: request.model,
+    };
     blocks.push(`data: ${JSON.stringify({ ...closing, choices: [], usage: usageOf(usage) })}\n\n`, 'data: [DONE]\n\n');
     return blocks;
   },
   whole: (turn, request, usage) => ({
-    id: `chatcmpl_${turn.index}`,
+    id: `chatcmpl_${request.inputs}_${turn.index}`,
     object: 'chat.completion',
     created: 0,
     model: request.model,
@@ -71,7 +98,7 @@ export const openaiChat: Dialect = {
           content: turn.text === '' ? null : turn.text,
           ...(turn.calls.length > 0 && {
             tool_calls: turn.calls.map((call, position) => ({
-              id: callId(turn, position),
+              id: callId(turn, request, position),
               type: 'function',
               function: { name: call.name, arguments: JSON.stringify(call.arguments) },
             })),

@@ -16,9 +16,7 @@ function stepOf(line: string): Step | undefined {
   if (appended?.[1] !== undefined) return append(appended[1], appended[2] ?? '');
   const replaced = /^\s*replace\s+(\S+):\s*(.*?)\s*=>\s*(.*)$/.exec(line);
   if (replaced?.[1] !== undefined) {
-    return {
-      calls: [{ name: 'edit_file', arguments: { path: replaced[1], old: replaced[2] ?? '', new: replaced[3] ?? '' } }],
-    };
+    return { edit: { path: replaced[1], old: replaced[2] ?? '', new: replaced[3] ?? '' } };
   }
   const deleted = /^\s*delete\s+(\S+)\s*$/.exec(line);
   return deleted?.[1] === undefined ? undefined : { shell: `rm -- ${quoted(deleted[1])}` };

@@ -6,8 +6,9 @@ import { reportOf } from './demo.ts';
 const aRequest = (over: Partial<ModelRequest> = {}): ModelRequest => ({
   model: 'scripted-demo',
   task: 'Report.',
+  inputs: 1,
   results: [],
-  tools: ['bash', 'write_file', 'edit_file'],
+  tools: ['bash', 'write_file', 'edit_file'].map((name) => ({ name, parameters: [] })),
   stream: true,
   ...over,
 });
