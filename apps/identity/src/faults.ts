@@ -185,3 +185,81 @@ export const signingKeyMissing = (tokenClass: string): Fault =>
     `no signing key for ${tokenClass} tokens is active; retry in a moment`,
     { class: tokenClass },
   );
+
+export const grantUnknown = (grant: string): Fault =>
+  new Fault(
+    'not_found',
+    'identity.grant_unknown',
+    `there is no grant ${grant} in this environment; list them to find the right one`,
+    { grant },
+  );
+
+export const grantScope = (scope: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_scope',
+    `a grant cannot hand on ${scope}, which the key that gives it does not have; use a key that has it`,
+    { scope },
+  );
+
+export const grantRevoked = (grant: string, why: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_revoked',
+    `grant ${grant} is over (${why}); give consent again if the trigger should go on`,
+    { grant, why },
+  );
+
+export const grantExpired = (grant: string): Fault =>
+  new Fault('permission_denied', 'identity.grant_expired', `grant ${grant} has expired; give consent again`, { grant });
+
+export const grantRightLost = (grant: string, key: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_right_lost',
+    `grant ${grant} was given by API key ${key}, which is revoked, expired or may no longer ask for runs; give consent again with another`,
+    { grant, key },
+  );
+
+export const grantTrigger = (grant: string, field: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_trigger',
+    `grant ${grant} was given to another trigger; ${field} does not fit it`,
+    { grant, field },
+  );
+
+export const grantChanged = (grant: string): Fault =>
+  new Fault(
+    'failed_precondition',
+    'identity.grant_changed',
+    `the trigger is not as it was when grant ${grant} was given; give consent to it as it is now`,
+    { grant },
+  );
+
+export const grantSubject = (grant: string, field: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_subject',
+    `the unit's ${field} is not that of grant ${grant}; a grant runs on behalf of who gave it, where it was given`,
+    { grant, field },
+  );
+
+export const grantMounts = (grant: string, workspace: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'identity.grant_mounts',
+    `grant ${grant} does not cover workspace ${workspace} in the mode the unit asks for`,
+    { grant, workspace },
+  );
+
+export const grantSpent = (grant: string): Fault =>
+  new Fault('failed_precondition', 'identity.grant_spent', `every run that grant ${grant} allows was used`, { grant });
+
+export const grantDaySpent = (grant: string): Fault =>
+  new Fault(
+    'failed_precondition',
+    'identity.grant_day_spent',
+    `every run that grant ${grant} allows on one UTC day was used; the next day has new ones`,
+    { grant },
+  );

@@ -8,6 +8,11 @@ import { Revoke } from './epochs/revoke.ts';
 import { SweepEpochs } from './epochs/sweep-epochs.ts';
 import { ExchangeIntent } from './exchange/exchange-intent.ts';
 import { RenewDispatch } from './exchange/renew-dispatch.ts';
+import { AuthorizeFiring } from './grants/authorize-firing.ts';
+import { CreateGrant } from './grants/create-grant.ts';
+import { EndGrants } from './grants/end-grants.ts';
+import { ReadGrants } from './grants/read-grants.ts';
+import { RevokeGrant } from './grants/revoke-grant.ts';
 import { AuthorizeLaunch } from './launches/authorize-launch.ts';
 import { EndLaunch } from './launches/end-launch.ts';
 import { MintIntent } from './launches/mint-intent.ts';
@@ -38,6 +43,11 @@ import { RotateKeys } from './signing/rotate-keys.ts';
     RenewDispatch,
     Revoke,
     RotateKeys,
+    CreateGrant,
+    ReadGrants,
+    RevokeGrant,
+    EndGrants,
+    AuthorizeFiring,
   ],
 })
 export class IdentityModule {}

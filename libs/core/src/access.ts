@@ -15,6 +15,11 @@ export const tokenClasses = ['session', 'intent', 'dispatch'] as const;
 
 export type TokenClass = (typeof tokenClasses)[number];
 
+/** Everything identity signs. A `grant` is for whoever keeps it outside: no boundary takes one as authority. */
+export const signedClasses = [...tokenClasses, 'grant'] as const;
+
+export type SignedClass = (typeof signedClasses)[number];
+
 /** Everything an API key may be limited to. */
 export const scopes = [
   'run:create',

@@ -87,4 +87,26 @@ export interface DispatchClaims extends Launched {
   readonly att: { readonly fmt: string; readonly ev: string; readonly lvl: number };
 }
 
+/** G: a person's delegation to a schedule or subscription, as exported. Identity's record decides, never this text. */
+export interface GrantClaims {
+  readonly class: 'grant';
+  readonly iss: string;
+  /** Principal who consents. */
+  readonly sub: string;
+  /** Id of the grant. */
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly org: string;
+  readonly env: string;
+  /** The one service that may use it. */
+  readonly may_act: { readonly iss: string; readonly sub: string };
+  readonly scope: readonly string[];
+  readonly wsp: readonly WorkspaceClaim[];
+  readonly trg: { readonly kind: string; readonly id: string; readonly spec_hash: string };
+  readonly lim: { readonly max_runs: number; readonly max_per_day: number };
+  /** Evidence of consent: the key it was given by, when that was shown, and the hash of what was shown. */
+  readonly cns: { readonly key: string; readonly auth_time: number; readonly ui_hash: string };
+}
+
 export type Claims = SessionClaims | IntentClaims | DispatchClaims;

@@ -6,7 +6,7 @@ import type { Bus } from '@sallyport/bus/connection';
 import { subscribe } from '@sallyport/bus/events';
 import { epochChanged } from '@sallyport/bus/subject';
 import { type Epoch, EpochKind, EpochSchema, IdentityService } from '@sallyport/contracts/identity/v1/identity';
-import { tokenClasses } from '@sallyport/core/access';
+import { signedClasses } from '@sallyport/core/access';
 import type { EpochPage, EpochRecord, EpochKind as EpochWord } from '@sallyport/trust/epoch-ring';
 import type { KeySet } from '@sallyport/trust/key-ring';
 
@@ -43,7 +43,7 @@ export function busTrustSource(bus: Bus): TrustSource {
       return {
         issuer,
         keys: keys.flatMap((key) => {
-          const tokenClass = tokenClasses.find((each) => each === key.class);
+          const tokenClass = signedClasses.find((each) => each === key.class);
           const retiresAt = key.retiresAt === undefined ? undefined : timestampMs(key.retiresAt);
           return tokenClass === undefined ? [] : [{ kid: key.kid, class: tokenClass, jwk: key.jwk, retiresAt }];
         }),

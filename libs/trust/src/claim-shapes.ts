@@ -13,6 +13,7 @@ import { isObject, type JsonObject } from './encoding.ts';
 import { tokenFault } from './faults.ts';
 
 const maxActors = 8;
+const actorProfiles = ['user', 'service', 'schedule', 'integration', 'ai_agent'] as const;
 const malformed = () => tokenFault('token.claims');
 
 function text(from: JsonObject, name: string): string {
@@ -56,9 +57,9 @@ function workspaces(from: JsonObject): WorkspaceClaim[] {
 
 function actor(from: JsonObject, depth = 0): ActorClaim {
   if (depth >= maxActors) throw malformed();
-  const profile = from['sub_profile'];
-  if (profile !== 'user' && profile !== 'service' && profile !== 'ai_agent') throw malformed();
-  const self = { sub: word(from, 'sub'), sub_profile: profile } as const;
+  const profile = actorProfiles.find((each) => each === from['sub_profile']);
+  if (profile === undefined) throw malformed();
+  const self = { sub: word(from, 'sub'), sub_profile: profile };
   return from['act'] === undefined ? self : { ...self, act: actor(inner(from, 'act'), depth + 1) };
 }
 
@@ -103,6 +104,7 @@ function session(from: JsonObject): SessionClaims {
 const launched = (from: JsonObject) => ({
   ...common(from),
   ...(from['key'] === undefined ? {} : { key: word(from, 'key') }),
+  ...(from['grant'] === undefined ? {} : { grant: word(from, 'grant') }),
 });
 
 function intent(from: JsonObject): IntentClaims {

@@ -6,13 +6,13 @@
  */
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { TokenClass } from '@sallyport/core/access';
+import type { SignedClass, TokenClass } from '@sallyport/core/access';
 import type { Clock } from '@sallyport/core/clock';
 
 /** One key as identity publishes it. */
 export interface PublishedKey {
   readonly kid: string;
-  readonly class: TokenClass;
+  readonly class: SignedClass;
   /** RFC 7517 JWK as JSON text. */
   readonly jwk: string;
   /** Milliseconds since the epoch after which the key verifies nothing. */
@@ -31,7 +31,7 @@ interface Held extends PublishedKey {
 /** Between two refreshes that unknown key ids cause, milliseconds. */
 const unknownKidInterval = 1_000;
 
-const label = (tokenClass: TokenClass, kid: string): string => `${tokenClass}/${kid}`;
+const label = (tokenClass: SignedClass, kid: string): string => `${tokenClass}/${kid}`;
 
 function importKey(published: PublishedKey): Held {
   const key = createPublicKey({ key: JSON.parse(published.jwk), format: 'jwk' });

@@ -1,9 +1,9 @@
 /** Signing keys of the chain and what is signed with them. Only identity holds a private half. */
 
-import type { TokenClass } from '@sallyport/core/access';
-import type { Claims } from '@sallyport/core/claims';
+import type { SignedClass } from '@sallyport/core/access';
+import type { Claims, GrantClaims } from '@sallyport/core/claims';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
-import { chainIssuer, tokenClassTable } from './token-class.ts';
+import { chainIssuer, signedClassTable } from './token-class.ts';
 
 /** A new key pair of one class. The key id is the RFC 7638 thumbprint, so that one id cannot name two keys. */
 export interface GeneratedKey {
@@ -25,7 +25,10 @@ export async function generateSigningKey(): Promise<GeneratedKey> {
 }
 
 /** Claims as a caller of `mint` gives them: without what the signer itself decides. */
-export type MintClaims<C extends TokenClass> = Omit<Extract<Claims, { class: C }>, 'class' | 'iss' | 'iat' | 'exp'>;
+export type MintClaims<C extends SignedClass> = Omit<
+  Extract<Claims | GrantClaims, { class: C }>,
+  'class' | 'iss' | 'iat' | 'exp'
+>;
 
 export interface Minted {
   readonly token: string;
@@ -33,7 +36,7 @@ export interface Minted {
   readonly expiresAt: number;
 }
 
-export class Signer<C extends TokenClass> {
+export class Signer<C extends SignedClass> {
   readonly tokenClass: C;
   readonly kid: string;
   readonly #key: CryptoKey;
@@ -44,7 +47,7 @@ export class Signer<C extends TokenClass> {
     this.#key = key;
   }
 
-  static async open<C extends TokenClass>(tokenClass: C, kid: string, privateJwk: string): Promise<Signer<C>> {
+  static async open<C extends SignedClass>(tokenClass: C, kid: string, privateJwk: string): Promise<Signer<C>> {
     const key = await importJWK(JSON.parse(privateJwk) as JWK, 'ES256');
     if (key instanceof Uint8Array) throw new Error('a signing key is a private P-256 JWK');
     return new Signer(tokenClass, kid, key);
@@ -52,7 +55,7 @@ export class Signer<C extends TokenClass> {
 
   /** Signs a token that lives `lifetimeSeconds`, or as long as its class may. Throws when that is longer than the class allows. */
   async mint(claims: MintClaims<C>, nowMs: number, lifetimeSeconds?: number): Promise<Minted> {
-    const row = tokenClassTable[this.tokenClass];
+    const row = signedClassTable[this.tokenClass];
     const lifetime = lifetimeSeconds ?? row.lifetimeSeconds;
     if (lifetime <= 0 || lifetime > row.lifetimeSeconds)
       throw new Error(`a ${this.tokenClass} token lives at most ${row.lifetimeSeconds} s`);

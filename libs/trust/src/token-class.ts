@@ -1,6 +1,6 @@
 /** The classes of the token chain as a table. Every rule that differs between them stands here and nowhere else. */
 
-import type { TokenClass } from '@sallyport/core/access';
+import type { SignedClass, TokenClass } from '@sallyport/core/access';
 
 /** The only issuer of the chain. */
 export const chainIssuer = 'sallyport:identity';
@@ -24,6 +24,12 @@ export const tokenClassTable: Readonly<Record<TokenClass, TokenClassRow>> = {
   session: { typ: 'session+jwt', lifetimeSeconds: 300, audience: serviceAudience },
   intent: { typ: 'intent+jwt', lifetimeSeconds: 60, audience: serviceAudience },
   dispatch: { typ: 'txntoken+jwt', lifetimeSeconds: 600, audience: () => 'sallyport' },
+};
+
+/** What the signer needs to know of every class, those included that no boundary takes. */
+export const signedClassTable: Readonly<Record<SignedClass, Pick<TokenClassRow, 'typ' | 'lifetimeSeconds'>>> = {
+  ...tokenClassTable,
+  grant: { typ: 'grant+jwt', lifetimeSeconds: 90 * 24 * 60 * 60 },
 };
 
 /** The class a JOSE `typ` belongs to; undefined for a foreign one. */

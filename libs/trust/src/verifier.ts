@@ -60,6 +60,7 @@ function revocable(payload: JsonObject, kid?: string): Revocable {
     ['subject', 'sub'],
     ['org', 'org'],
     ['key', 'key'],
+    ['grant', 'grant'],
   ] as const) {
     const id = payload[name];
     if (typeof id === 'string') subjects.push([kind, id]);

@@ -1,4 +1,4 @@
-/** Ends every token of a run, principal, org or key, within the caller's org. */
+/** Ends every token of a run, principal, org, key or grant, within the caller's org. */
 
 import { Injectable } from '@nestjs/common';
 import type { SessionClaims } from '@sallyport/core/claims';
@@ -17,6 +17,7 @@ const lookups: Readonly<Partial<Record<EpochKind, string>>> = {
   subject: 'SELECT 1 FROM principal WHERE id = $1',
   org: 'SELECT 1 FROM org WHERE org = $1',
   key: 'SELECT 1 FROM api_key WHERE id = $1',
+  grant: 'SELECT 1 FROM trigger_grant WHERE id = $1',
 };
 
 @Injectable()
@@ -30,7 +31,7 @@ export class Revoke {
   async execute(session: SessionClaims, kind: EpochKind | undefined, id: string): Promise<EpochRecord> {
     const lookup = kind === undefined ? undefined : lookups[kind];
     // A signing key serves every org, so no org's session may end it: the operator rotates it.
-    if (kind === undefined || lookup === undefined) throw argumentInvalid('kind', 'run, subject, org or key');
+    if (kind === undefined || lookup === undefined) throw argumentInvalid('kind', 'run, subject, org, key or grant');
     const epoch = await this.store.tx(session.org, async (db: Db) => {
       const found = await db.query(lookup, [id]);
       if (found.length === 0) throw revokeTargetUnknown(id);

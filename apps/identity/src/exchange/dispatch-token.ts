@@ -1,9 +1,10 @@
 /** The dispatch token of an attested attempt. */
 
+import type { ActorClaim } from '@sallyport/core/claims';
 import { uuid7 } from '@sallyport/core/ids';
 import type { MintClaims } from '@sallyport/trust/signer';
-import { serviceAudience } from '@sallyport/trust/token-class';
-import type { Attempt, Launch } from '../launches/launch.store.ts';
+import { serviceAudience, tokenClassTable } from '@sallyport/trust/token-class';
+import { type Attempt, type Launch, tokenLifetime } from '../launches/launch.store.ts';
 import type { JudgedEvidence } from './evidence.ts';
 
 /** Claims of D. The actor is made from the record, never from what anyone asks for. */
@@ -14,7 +15,7 @@ export function dispatchClaims(
   jkt: string,
   nowMs: number,
 ): MintClaims<'dispatch'> {
-  const { org, run, key, facts } = launch;
+  const { org, run, key, grant, facts } = launch;
   return {
     aud: 'sallyport',
     sub: launch.subject,
@@ -23,6 +24,7 @@ export function dispatchClaims(
     env: launch.environment,
     txn: run,
     key,
+    ...(grant === undefined ? {} : { grant: grant.id }),
     req_wl: serviceAudience('runtime'),
     act: { sub: `org/${org}/run/${run}/dispatch/${attempt.dispatch}`, sub_profile: 'ai_agent', act: facts.act },
     cnf: { jkt },
@@ -40,5 +42,14 @@ export function dispatchClaims(
   };
 }
 
+/** Seconds the dispatch token of a launch may live. */
+export const dispatchLifetime = (launch: Launch, nowMs: number): number =>
+  tokenLifetime(launch, tokenClassTable.dispatch.lifetimeSeconds, nowMs);
+
 /** Actors of a run as the log lists them, outermost first. */
-export const actorsOf = ({ facts }: Launch, dispatch: string): string[] => [`dispatch/${dispatch}`, facts.act.sub];
+export const actorsOf = ({ facts }: Pick<Launch, 'facts'>, dispatch: string): string[] => [
+  `dispatch/${dispatch}`,
+  ...subjectsOf(facts.act),
+];
+
+const subjectsOf = ({ sub, act }: ActorClaim): string[] => [sub, ...(act === undefined ? [] : subjectsOf(act))];

@@ -23,7 +23,7 @@ import {
 } from '../faults.ts';
 import { type Attempt, checkLive, type Launch, latestAttempt, lockLaunch } from '../launches/launch.store.ts';
 import { KeyKeeper } from '../signing/key-keeper.ts';
-import { actorsOf, dispatchClaims } from './dispatch-token.ts';
+import { actorsOf, dispatchClaims, dispatchLifetime } from './dispatch-token.ts';
 import { type JudgedEvidence, judgeEvidence } from './evidence.ts';
 
 @Injectable()
@@ -41,7 +41,7 @@ export class ExchangeIntent {
     return this.store.tx(intent.org, async (db) => {
       const launch = await lockLaunch(db, intent.org, intent.txn);
       if (launch === undefined) throw launchUnknown(intent.txn);
-      checkLive(launch);
+      checkLive(launch, this.clock.now());
       const attempt = await latestAttempt(db, intent.dsp.id);
       if (attempt === undefined || attempt.run !== intent.txn) throw intentUnknown();
       if (attempt.epoch !== intent.lease.epoch || attempt.jti !== intent.jti) throw epochStale(intent.dsp.id);
@@ -49,7 +49,11 @@ export class ExchangeIntent {
       const now = this.clock.now();
       await bind(db, launch, attempt, judged, jkt, now);
       await enqueue(db, [this.event(launch, attempt, judged)]);
-      return this.keeper.mint('dispatch', dispatchClaims(launch, attempt, judged, jkt, now));
+      return this.keeper.mint(
+        'dispatch',
+        dispatchClaims(launch, attempt, judged, jkt, now),
+        dispatchLifetime(launch, now),
+      );
     });
   }
 

@@ -14,7 +14,7 @@ import type { Minted } from '@sallyport/trust/signer';
 import { attestationUnknown, epochStale, evidenceChanged, launchUnknown } from '../faults.ts';
 import { type Attempt, checkLive, type Launch, latestAttempt, lockLaunch } from '../launches/launch.store.ts';
 import { KeyKeeper } from '../signing/key-keeper.ts';
-import { actorsOf, dispatchClaims } from './dispatch-token.ts';
+import { actorsOf, dispatchClaims, dispatchLifetime } from './dispatch-token.ts';
 import { changedFields, type EvidenceJson, judgeEvidence } from './evidence.ts';
 
 type Renewal = { readonly minted: Minted } | { readonly changed: readonly string[] };
@@ -39,7 +39,7 @@ export class RenewDispatch {
     const { id } = claims.tctx.dsp;
     const launch = await lockLaunch(db, claims.org, claims.txn);
     if (launch === undefined) throw launchUnknown(claims.txn);
-    checkLive(launch);
+    checkLive(launch, this.clock.now());
     const attempt = await latestAttempt(db, id);
     if (attempt === undefined || attempt.run !== claims.txn) throw attestationUnknown(id);
     if (attempt.epoch !== claims.tctx.lease.epoch) throw epochStale(id);
@@ -55,7 +55,8 @@ export class RenewDispatch {
     } as const;
     await enqueue(db, [this.event(launch, attempt, judged.hash, changed.length === 0 ? { outcome: 'allow' } : deny)]);
     if (changed.length > 0) return { changed };
-    return { minted: await this.keeper.mint('dispatch', dispatchClaims(launch, attempt, judged, bound.jkt, now)) };
+    const fresh = dispatchClaims(launch, attempt, judged, bound.jkt, now);
+    return { minted: await this.keeper.mint('dispatch', fresh, dispatchLifetime(launch, now)) };
   }
 
   private event(

@@ -7,6 +7,8 @@ import { attemptlessHash, checkSessionOwns, envelopeHash, launchFacts } from './
 
 const identity = { org: 'acme', environment: 'main', subject: 'usr_1', launcher: 'usr_1' };
 
+const actor = { sub: 'usr_1', sub_profile: 'user' } as const;
+
 const aUnit = (change: Partial<Unit> = {}): Unit =>
   Object.assign(
     create(UnitSchema, { run: newId('run', 0), identity, mounts: [{ workspace: 'demo', mode: MountMode.RW }] }),
@@ -40,7 +42,7 @@ describe('the hashes of a unit', () => {
 describe('the facts of a unit', () => {
   test('are refused for a run id of the wrong form', () => {
     for (const run of ['', 'run_1', 'dsp_00000000000000000000000000']) {
-      expect(() => launchFacts(aUnit({ run }), 'user')).toThrow(
+      expect(() => launchFacts(aUnit({ run }), actor)).toThrow(
         expect.objectContaining({ detail: { field: 'unit.run' } }),
       );
     }
@@ -54,7 +56,7 @@ describe('the facts of a unit', () => {
     ['a path for a name', mounts(['../etc', MountMode.RO])],
   ])('are refused for %s', (_what, wrong) => {
     const refused = expect.objectContaining({ reason: 'identity.argument', detail: { field: 'unit.mounts' } });
-    expect(() => launchFacts(aUnit({ mounts: wrong }), 'user')).toThrow(refused);
+    expect(() => launchFacts(aUnit({ mounts: wrong }), actor)).toThrow(refused);
   });
 });
 

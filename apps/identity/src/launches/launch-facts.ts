@@ -1,7 +1,7 @@
 /** What identity keeps of a unit: hashes, and the facts its tokens state. Pure. */
 
 import { toJson } from '@bufbuild/protobuf';
-import { MountMode, type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
+import { type Mount, MountMode, type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { canonicalHash } from '@sallyport/core/canonical';
 import type { ActorClaim, DispatchClaims, SessionClaims, WorkspaceClaim } from '@sallyport/core/claims';
 import { isId, isSlug } from '@sallyport/core/ids';
@@ -31,30 +31,30 @@ const modes: Readonly<Partial<Record<MountMode, WorkspaceClaim['mode']>>> = {
   [MountMode.RW]: 'rw',
 };
 
-function workspaces(unit: Unit): WorkspaceClaim[] {
-  const claims = unit.mounts.map(({ workspace, mode }): WorkspaceClaim => {
+/** Mounts as tokens state them. Throws `identity.argument`, naming the field, for what cannot be mounted. */
+export function workspaceClaims(mounts: readonly Mount[], field: string): WorkspaceClaim[] {
+  const claims = mounts.map(({ workspace, mode }): WorkspaceClaim => {
     const word = modes[mode];
-    if (word === undefined || !isSlug(workspace))
-      throw argumentInvalid('unit.mounts', 'named workspaces, each ro or rw');
+    if (word === undefined || !isSlug(workspace)) throw argumentInvalid(field, 'named workspaces, each ro or rw');
     return { id: workspace, mode: word };
   });
   if (new Set(claims.map((claim) => claim.id)).size !== claims.length) {
-    throw argumentInvalid('unit.mounts', 'free of repeated workspaces');
+    throw argumentInvalid(field, 'free of repeated workspaces');
   }
   return claims;
 }
 
 /** The facts of a unit. Throws `identity.argument` when the unit cannot be authorised whoever asks. */
-export function launchFacts(unit: Unit, launcherKind: 'user' | 'service'): LaunchFacts {
+export function launchFacts(unit: Unit, act: ActorClaim): LaunchFacts {
   if (!isId('run', unit.run)) throw argumentInvalid('unit.run', 'a run id');
   const { provider } = unit;
   return {
-    wsp: workspaces(unit),
+    wsp: workspaceClaims(unit.mounts, 'unit.mounts'),
     role: unit.role,
     profile: unit.profile,
     tools_h: canonicalHash(unit.tools),
     net: { provider: provider?.name ?? '', url: provider?.baseUrl ?? '', credential: provider?.credential ?? '' },
-    act: { sub: unit.identity?.launcher ?? '', sub_profile: launcherKind },
+    act,
   };
 }
 

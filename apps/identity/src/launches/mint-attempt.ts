@@ -6,14 +6,14 @@ import { isId, uuid7 } from '@sallyport/core/ids';
 import { auditRow } from '@sallyport/service/audit';
 import { enqueue } from '@sallyport/store/outbox';
 import { type Db, isUniqueViolation } from '@sallyport/store/store';
-import { serviceAudience } from '@sallyport/trust/token-class';
+import { serviceAudience, tokenClassTable } from '@sallyport/trust/token-class';
 import { argumentInvalid, dispatchTaken } from '../faults.ts';
 import type { KeyKeeper } from '../signing/key-keeper.ts';
-import type { Launch } from './launch.store.ts';
+import { type Launch, tokenLifetime } from './launch.store.ts';
 import { envelopeHash } from './launch-facts.ts';
 
 /** What an attempt needs to know of its launch. */
-export type LaunchOfAttempt = Pick<Launch, 'run' | 'org' | 'environment' | 'subject' | 'key' | 'facts'>;
+export type LaunchOfAttempt = Pick<Launch, 'run' | 'org' | 'environment' | 'subject' | 'key' | 'facts' | 'grant'>;
 
 /** Which attempt. */
 export interface AttemptOf {
@@ -41,9 +41,9 @@ export async function mintAttempt(
   const now = clock.now();
   const jti = uuid7(now);
   const envelope = envelopeHash(unit);
-  const { run, org, environment, subject, key, facts } = launch;
+  const { run, org, environment, subject, key, grant, facts } = launch;
   await insertAttempt(db, [dispatch, epoch, run, org, edge, jti, envelope, new Date(now)]);
-  const { token } = await keeper.mint('intent', {
+  const claims = {
     aud: serviceAudience('runtime'),
     sub: subject,
     jti,
@@ -51,11 +51,17 @@ export async function mintAttempt(
     env: environment,
     txn: run,
     key,
+    ...(grant === undefined ? {} : { grant: grant.id }),
     act: facts.act,
     wsp: facts.wsp,
     dsp: { id: dispatch, h: envelope },
     lease: { edge, epoch },
-  });
+  };
+  const { token } = await keeper.mint(
+    'intent',
+    claims,
+    tokenLifetime(launch, tokenClassTable.intent.lifetimeSeconds, now),
+  );
   const of = { org, environment, subject, run, dispatch, outcome: 'allow' } as const;
   const told = { hashes: { envelope }, facts: { edge, epoch: String(epoch) } };
   await enqueue(db, [auditRow({ kind: 'launch.intent', ...of, ...told }, clock)]);

@@ -49,7 +49,7 @@ export class MintIntent {
   ): Promise<{ token: string; raised: EpochRecord | undefined }> {
     const launch = await lockLaunch(db, org, unit.run);
     if (launch === undefined) throw launchUnknown(unit.run);
-    checkLive(launch);
+    checkLive(launch, this.clock.now());
     if (attemptlessHash(unit) !== launch.unit_hash) throw unitMismatch(unit.run);
     const earlier = await latestAttempt(db, unit.dispatch);
     if (earlier !== undefined && earlier.run !== unit.run) throw dispatchTaken(unit.dispatch);

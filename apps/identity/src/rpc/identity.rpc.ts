@@ -3,6 +3,14 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { BusController } from '@sallyport/bus/controller';
 import type { Handlers } from '@sallyport/bus/handlers';
+import type {
+  AuthorizeFiringRequest,
+  CreateGrantRequest,
+  EndGrantsRequest,
+  GetGrantRequest,
+  ListGrantsRequest,
+  RevokeGrantRequest,
+} from '@sallyport/contracts/identity/v1/grant';
 import {
   type AuthorizeLaunchRequest,
   type CreateApiKeyRequest,
@@ -24,7 +32,6 @@ import {
 } from '@sallyport/contracts/identity/v1/identity';
 import { dispatchOf, intentOf, sessionOf } from '@sallyport/core/call';
 import { Clock } from '@sallyport/core/clock';
-import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { Store } from '@sallyport/store/store';
 import type { PublishedKey } from '@sallyport/trust/key-ring';
@@ -39,6 +46,12 @@ import { epochToWire, epochWord } from '../epochs/epoch-wire.ts';
 import { Revoke } from '../epochs/revoke.ts';
 import { ExchangeIntent } from '../exchange/exchange-intent.ts';
 import { RenewDispatch } from '../exchange/renew-dispatch.ts';
+import { AuthorizeFiring } from '../grants/authorize-firing.ts';
+import { CreateGrant } from '../grants/create-grant.ts';
+import { EndGrants } from '../grants/end-grants.ts';
+import { grantToWire } from '../grants/grant.ts';
+import { ReadGrants } from '../grants/read-grants.ts';
+import { RevokeGrant } from '../grants/revoke-grant.ts';
 import { AuthorizeLaunch } from '../launches/authorize-launch.ts';
 import { EndLaunch } from '../launches/end-launch.ts';
 import { MintIntent } from '../launches/mint-intent.ts';
@@ -78,6 +91,11 @@ export class IdentityRpc implements Handlers<typeof IdentityService> {
     private readonly renewal: RenewDispatch,
     private readonly revocation: Revoke,
     private readonly rotation: RotateKeys,
+    private readonly consents: CreateGrant,
+    private readonly grants: ReadGrants,
+    private readonly grantRevocation: RevokeGrant,
+    private readonly grantEndings: EndGrants,
+    private readonly firings: AuthorizeFiring,
   ) {}
 
   async ensureOrg({ org, environments }: EnsureOrgRequest) {
@@ -152,27 +170,29 @@ export class IdentityRpc implements Handlers<typeof IdentityService> {
     return { key: keyToWire(await this.rotation.execute(className, Number(overlapSeconds))) };
   }
 
-  createGrant(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async createGrant(request: CreateGrantRequest, call: Call) {
+    return { grant: grantToWire(await this.consents.execute(sessionOf(call), request), this.clock.now()) };
   }
 
-  getGrant(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async getGrant({ id }: GetGrantRequest, call: Call) {
+    return { grant: grantToWire(await this.grants.get(sessionOf(call), id), this.clock.now()) };
   }
 
-  listGrants(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async listGrants(request: ListGrantsRequest, call: Call) {
+    const { grants, nextPageToken } = await this.grants.list(sessionOf(call), request);
+    return { grants: grants.map((grant) => grantToWire(grant, this.clock.now())), nextPageToken };
   }
 
-  revokeGrant(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async revokeGrant({ id }: RevokeGrantRequest, call: Call) {
+    return { grant: grantToWire(await this.grantRevocation.execute(sessionOf(call), id), this.clock.now()) };
   }
 
-  endGrants(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async endGrants({ org, kind, id }: EndGrantsRequest) {
+    await this.grantEndings.execute(org, kind, id);
+    return {};
   }
 
-  authorizeFiring(): never {
-    throw new Fault('unavailable', 'identity.grants', 'grants are not served');
+  async authorizeFiring({ unit, trigger }: AuthorizeFiringRequest) {
+    return { run: await this.firings.execute(unit, trigger) };
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { type TokenClass, tokenClasses } from '@sallyport/core/access';
+import { type SignedClass, signedClasses } from '@sallyport/core/access';
 import { Clock } from '@sallyport/core/clock';
 import { Log } from '@sallyport/service/log';
 import { CONFIG } from '@sallyport/service/platform';
@@ -24,7 +24,7 @@ const refreshMs = 2_000;
 @Injectable()
 export class KeyKeeper implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly kek: Kek;
-  private readonly signers = new Map<string, Signer<TokenClass>>();
+  private readonly signers = new Map<string, Signer<SignedClass>>();
   private keys: readonly SigningKey[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -54,7 +54,7 @@ export class KeyKeeper implements OnApplicationBootstrap, OnApplicationShutdown 
       await lockSigningKeys(db);
       const now = this.clock.now();
       const live = await liveSigningKeys(db, now);
-      for (const tokenClass of tokenClasses) {
+      for (const tokenClass of signedClasses) {
         if (live.some((key) => key.class === tokenClass && key.retires_at === null)) continue;
         const fresh = await generateSigningKey();
         const sealed = this.kek.seal(fresh.kid, fresh.privateJwk);
@@ -82,7 +82,7 @@ export class KeyKeeper implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   /** Signs with the newest active key of the class. */
-  mint<C extends TokenClass>(tokenClass: C, claims: MintClaims<C>, lifetimeSeconds?: number): Promise<Minted> {
+  mint<C extends SignedClass>(tokenClass: C, claims: MintClaims<C>, lifetimeSeconds?: number): Promise<Minted> {
     const now = this.clock.now();
     const key = this.keys.findLast((each) => each.class === tokenClass && each.activates_at.getTime() <= now);
     const signer = key === undefined ? undefined : this.signers.get(key.kid);
@@ -90,13 +90,13 @@ export class KeyKeeper implements OnApplicationBootstrap, OnApplicationShutdown 
     return (signer as unknown as Signer<C>).mint(claims, now, lifetimeSeconds);
   }
 
-  private open(key: SigningKey): Promise<Signer<TokenClass>> {
+  private open(key: SigningKey): Promise<Signer<SignedClass>> {
     let privateJwk: string;
     try {
       privateJwk = this.kek.open(key.kid, key.sealed);
     } catch {
       throw signingKeySealed(key.kid);
     }
-    return Signer.open<TokenClass>(key.class, key.kid, privateJwk);
+    return Signer.open<SignedClass>(key.class, key.kid, privateJwk);
   }
 }

@@ -1,7 +1,7 @@
 /** Makes a new signing key for a class and gives the old ones an end. */
 
 import { Injectable } from '@nestjs/common';
-import { type TokenClass, tokenClasses } from '@sallyport/core/access';
+import { type SignedClass, signedClasses } from '@sallyport/core/access';
 import { Clock } from '@sallyport/core/clock';
 import { auditRow } from '@sallyport/service/audit';
 import { enqueue } from '@sallyport/store/outbox';
@@ -9,7 +9,7 @@ import { type Db, Store } from '@sallyport/store/store';
 import type { PublishedKey } from '@sallyport/trust/key-ring';
 import { generateSigningKey } from '@sallyport/trust/signer';
 import { keyRefreshMs } from '@sallyport/trust/start-trust';
-import { tokenClassTable } from '@sallyport/trust/token-class';
+import { signedClassTable } from '@sallyport/trust/token-class';
 import { argumentInvalid } from '../faults.ts';
 import { KeyKeeper } from './key-keeper.ts';
 import { insertSigningKey, lockSigningKeys, retireOthers } from './signing-key.store.ts';
@@ -31,8 +31,8 @@ export class RotateKeys {
    * at once.
    */
   async execute(className: string, overlapSeconds: number): Promise<PublishedKey> {
-    const tokenClass = tokenClasses.find((each) => each === className);
-    if (tokenClass === undefined) throw argumentInvalid('class', tokenClasses.join(', '));
+    const tokenClass = signedClasses.find((each) => each === className);
+    if (tokenClass === undefined) throw argumentInvalid('class', signedClasses.join(', '));
     if (!(overlapSeconds >= 0 && overlapSeconds <= longestOverlapSeconds)) {
       throw argumentInvalid('overlap_seconds', `between 0 and ${longestOverlapSeconds}`);
     }
@@ -44,7 +44,7 @@ export class RotateKeys {
 
   private async replace(
     db: Db,
-    tokenClass: TokenClass,
+    tokenClass: SignedClass,
     fresh: Awaited<ReturnType<typeof generateSigningKey>>,
     overlapMs: number,
   ): Promise<void> {
@@ -54,7 +54,7 @@ export class RotateKeys {
     const activatesAt = urgent ? now : now + leadMs;
     const retiresAt = urgent
       ? now + overlapMs
-      : activatesAt + (overlapMs || tokenClassTable[tokenClass].lifetimeSeconds * 1_000);
+      : activatesAt + (overlapMs || signedClassTable[tokenClass].lifetimeSeconds * 1_000);
     const sealed = this.keeper.kek.seal(fresh.kid, fresh.privateJwk);
     await insertSigningKey(db, { ...fresh, class: tokenClass, sealed, createdAt: now, activatesAt });
     await retireOthers(db, tokenClass, fresh.kid, retiresAt);

@@ -1,12 +1,12 @@
 /** Signing keys as rows. They belong to the installation, not to an org. */
 
-import type { TokenClass } from '@sallyport/core/access';
+import type { SignedClass } from '@sallyport/core/access';
 import type { Db } from '@sallyport/store/store';
 import type { GeneratedKey } from '@sallyport/trust/signer';
 
 export interface SigningKey {
   readonly kid: string;
-  readonly class: TokenClass;
+  readonly class: SignedClass;
   readonly public_jwk: string;
   readonly sealed: Buffer;
   readonly activates_at: Date;
@@ -26,7 +26,7 @@ export const liveSigningKeys = (db: Db, nowMs: number): Promise<SigningKey[]> =>
   );
 
 export interface NewSigningKey extends GeneratedKey {
-  readonly class: TokenClass;
+  readonly class: SignedClass;
   readonly sealed: Buffer;
   readonly createdAt: number;
   readonly activatesAt: number;
@@ -39,7 +39,7 @@ export const insertSigningKey = (db: Db, key: NewSigningKey): Promise<unknown> =
   );
 
 /** Gives every key of a class but the named one an end, unless it has an earlier one. */
-export const retireOthers = (db: Db, tokenClass: TokenClass, kid: string, atMs: number): Promise<unknown> =>
+export const retireOthers = (db: Db, tokenClass: SignedClass, kid: string, atMs: number): Promise<unknown> =>
   db.query('UPDATE signing_key SET retires_at = LEAST(retires_at, $3) WHERE class = $1 AND kid <> $2', [
     tokenClass,
     kid,
