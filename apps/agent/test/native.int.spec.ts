@@ -72,7 +72,14 @@ const bodies = <C extends string>(name: C) =>
 
 const result = () => bodies('result')[0];
 
-describe.each(['DIALECT_ANTHROPIC_MESSAGES', 'DIALECT_OPENAI_CHAT'])('the native loop over %s', (dialect) => {
+const dialects = [
+  'DIALECT_ANTHROPIC_MESSAGES',
+  'DIALECT_OPENAI_CHAT',
+  'DIALECT_OPENAI_RESPONSES',
+  'DIALECT_GEMINI',
+] as const;
+
+describe.each(dialects)('the native loop over %s', (dialect) => {
   test('streams text, runs the tools that are called and ends with a verdict', async () => {
     const steps = [
       { text: 'I will write a file and look at it.', shell: 'printf hello > a.txt && cat a.txt' },
@@ -222,7 +229,7 @@ test('is blocked when egress denies the model', async () => {
 
 test.each([
   ['a runner that does not exist', { runner: 'nonesuch' }, 'runner.unknown'],
-  ['a dialect it does not speak', { dialect: 'DIALECT_GEMINI' }, 'runner.start_unusable'],
+  ['a dialect it does not speak', { dialect: 'DIALECT_UNSPECIFIED' }, 'runner.start_unusable'],
   ['no task', { start: {} }, 'runner.start_unusable'],
   [
     'a path above the mount',

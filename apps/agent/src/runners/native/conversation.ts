@@ -5,6 +5,8 @@ export interface Call {
   readonly name: string;
   /** Arguments as the model wrote them: JSON text, or what should have been. */
   readonly arguments: string;
+  /** What the provider wants back with the call, unread; only the dialect that got it knows what it is. */
+  readonly signature?: string;
 }
 
 export interface CallResult {

@@ -54,7 +54,7 @@ export class ModelClient {
 
   /** Pieces of the answer; the last is its `end`. Throws a ModelTrouble, or the signal's AbortError. */
   async *ask(dialect: Dialect, question: Question, signal: AbortSignal): AsyncGenerator<Piece> {
-    const response = await this.post(dialect, JSON.stringify(dialect.body(question)), signal);
+    const response = await this.post(dialect, question, signal);
     if (response.statusCode !== 200) throw await refusalOf(response);
     const parser = new SseParser();
     const reader = dialect.reader();
@@ -83,7 +83,8 @@ export class ModelClient {
     if (linger === undefined) throw cut(undefined);
   }
 
-  private post(dialect: Dialect, body: string, signal: AbortSignal): Promise<IncomingMessage> {
+  private post(dialect: Dialect, question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+    const body = JSON.stringify(dialect.body(question));
     return new Promise((resolve, reject) => {
       const call: ClientRequest = http.request(
         {
@@ -91,7 +92,7 @@ export class ModelClient {
           host: this.base.hostname,
           port: this.base.port === '' ? 80 : Number(this.base.port),
           method: 'POST',
-          path: `${this.base.pathname.replace(/\/$/, '')}${dialect.path}`,
+          path: `${this.base.pathname.replace(/\/$/, '')}${dialect.path(question)}`,
           headers: {
             'content-type': 'application/json',
             accept: 'text/event-stream',

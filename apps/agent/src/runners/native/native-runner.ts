@@ -4,7 +4,9 @@ import type { Work } from '../../work.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
 import { anthropic } from './dialects/anthropic.ts';
 import type { Dialect } from './dialects/dialect.ts';
+import { gemini } from './dialects/gemini.ts';
 import { openaiChat } from './dialects/openai-chat.ts';
+import { openaiResponses } from './dialects/openai-responses.ts';
 import { Loop } from './loop.ts';
 import { ModelClient, type Open } from './model-client.ts';
 import { ModelTrouble } from './model-trouble.ts';
@@ -24,6 +26,8 @@ const usualTurns = 50;
 const dialects: Readonly<Record<string, Dialect>> = {
   DIALECT_ANTHROPIC_MESSAGES: anthropic,
   DIALECT_OPENAI_CHAT: openaiChat,
+  DIALECT_OPENAI_RESPONSES: openaiResponses,
+  DIALECT_GEMINI: gemini,
 };
 
 export class NativeRunner implements Runner {

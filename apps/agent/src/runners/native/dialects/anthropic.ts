@@ -139,7 +139,7 @@ class AnthropicReader implements AnswerReader {
 }
 
 export const anthropic: Dialect = {
-  path: '/v1/messages',
+  path: () => '/v1/messages',
   headers: { 'anthropic-version': '2023-06-01' },
   body: ({ model, system, messages, tools }: Question) => ({
     model,

@@ -5,8 +5,8 @@ import { ModelTrouble } from '../model-trouble.ts';
 import type { ServerSentEvent } from '../sse.ts';
 
 export interface Dialect {
-  /** Path below the model endpoint. */
-  readonly path: string;
+  /** Path and query below the model endpoint. */
+  path(question: Question): string;
   readonly headers: Readonly<Record<string, string>>;
   body(question: Question): unknown;
   /** A fresh reader per answer. */

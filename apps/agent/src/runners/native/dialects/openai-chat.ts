@@ -92,7 +92,7 @@ class OpenaiChatReader implements AnswerReader {
 }
 
 export const openaiChat: Dialect = {
-  path: '/v1/chat/completions',
+  path: () => '/v1/chat/completions',
   headers: {},
   body: ({ model, system, messages, tools }: Question) => ({
     model,
