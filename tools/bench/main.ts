@@ -9,11 +9,13 @@ import { type BenchOptions, type Figure, holds, load } from './bench.ts';
 import { n1 } from './n1-call.ts';
 import { r2, r2x } from './r2-dispatch.ts';
 import { r6 } from './r6-idle.ts';
+import { s1 } from './s1-now.ts';
+import { s4 } from './s4-claim.ts';
 import { t2 } from './t2-verify.ts';
 import { w1, w2 } from './w-workspace.ts';
 
 const alone = [n1, t2, r6];
-const onStack = [r2, r2x, a1, w1, w2];
+const onStack = [r2, r2x, s1, s4, a1, w1, w2];
 const benches = [...alone, ...onStack];
 
 const { values, positionals } = parseArgs({
@@ -56,20 +58,23 @@ const figures: (Figure & { readonly load: number })[] = [];
 process.stdout.write(
   `${row(['id', 'what', 'bar', 'ratio', 'worst', 'holds', 'detail', 'load'])}\n${row(Array(8).fill('---'))}\n`,
 );
-for (const bench of wanted) {
-  const before = load();
-  const found = await measure(bench.id, { rounds });
-  figures.push({ ...found, load: before });
-  const detail = Object.entries(found.detail).map(
-    ([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`,
-  );
-  process.stdout.write(
-    `${row([found.id, found.what, bar(found), found.ratio.toFixed(2), found.worst.toFixed(2), holds(found) ? 'yes' : 'NO', detail.join(', '), before.toFixed(1)])}\n`,
-  );
+try {
+  for (const bench of wanted) {
+    const before = load();
+    const found = await measure(bench.id, { rounds });
+    figures.push({ ...found, load: before });
+    const detail = Object.entries(found.detail).map(
+      ([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`,
+    );
+    process.stdout.write(
+      `${row([found.id, found.what, bar(found), found.ratio.toFixed(2), found.worst.toFixed(2), holds(found) ? 'yes' : 'NO', detail.join(', '), before.toFixed(1)])}\n`,
+    );
+  }
+} finally {
+  await stack?.stop();
 }
 writeFileSync(
   values.json,
   `${JSON.stringify({ at: new Date().toISOString(), node: process.version, figures }, null, 2)}\n`,
 );
-await stack?.stop();
 process.exit(0);

@@ -1,0 +1,128 @@
+/**
+ * S1: from a run being accepted until its edge has the lease, against graphile-worker from `addJob` until the job starts, on the same Postgres.
+ *
+ * Ours begins with the time on the `run.accepted` record, which is taken before the accepting transaction commits, and ends when the call
+ * that carries lease and token arrives at the runtime: a second subscription of the runtime's own bus user sees it as the runtime does.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { rpcSubject } from '@sallyport/bus/subject';
+import { CreateWorkloadRequestSchema } from '@sallyport/contracts/runtime/v1/runtime';
+import { makeWorkerUtils } from 'graphile-worker';
+import type { StartedStack } from '../e2e/started-stack.ts';
+import { repository } from '../start/options.ts';
+import { type Figure, figure, interleave, percentile, type StackBench } from './bench.ts';
+import { freshDatabase } from './stack-postgres.ts';
+
+const perRound = 40;
+
+const now = (): number => performance.timeOrigin + performance.now();
+
+/** Arrival of every offer at the runtime, by run. */
+async function tapOffers(stack: StartedStack): Promise<ReadonlyMap<string, number>> {
+  const arrived = new Map<string, number>();
+  const bus = await stack.bus('runtime');
+  bus.nats.subscribe(rpcSubject('runtime', 'scheduler', 'CreateWorkload'), {
+    callback: (error, message) => {
+      const at = now();
+      if (error !== null) return;
+      const run = fromBinary(CreateWorkloadRequestSchema, message.data).unit?.run ?? '';
+      if (!arrived.has(run)) arrived.set(run, at);
+    },
+  });
+  await bus.nats.flush();
+  return arrived;
+}
+
+interface Accepted {
+  readonly items: readonly { readonly kind: string; readonly time: string }[];
+}
+
+async function ours(stack: StartedStack, arrived: ReadonlyMap<string, number>, asked: number[]): Promise<number> {
+  const begun = now();
+  const { id } = await stack.exec(['true']);
+  await stack.ended(id);
+  const { items } = await stack.rest.get<Accepted>(`/v1/audit/events?run=${id}&kind=run.accepted`);
+  const accepted = items.find((event) => event.kind === 'run.accepted');
+  const at = arrived.get(id);
+  if (accepted === undefined || at === undefined) throw new Error(`run ${id} was not seen on its way`);
+  asked.push(at - begun);
+  return at - Date.parse(accepted.time);
+}
+
+/** The peer: a worker in its own process, and a way to ask it for one job. */
+class GraphileWorker {
+  readonly #child: ChildProcess;
+  readonly #utils: Awaited<ReturnType<typeof makeWorkerUtils>>;
+  readonly #waiting = new Map<string, (at: number) => void>();
+
+  private constructor(child: ChildProcess, utils: Awaited<ReturnType<typeof makeWorkerUtils>>) {
+    this.#child = child;
+    this.#utils = utils;
+    child.on('message', (message: { started?: string; at?: number }) => {
+      if (message.started !== undefined) this.#waiting.get(message.started)?.(message.at ?? Number.NaN);
+    });
+  }
+
+  static async start(url: string): Promise<GraphileWorker> {
+    const utils = await makeWorkerUtils({ connectionString: url });
+    await utils.migrate();
+    const child = fork(join(repository, 'tools/bench/peers/graphile-worker.ts'), [url], { stdio: 'ignore' });
+    await once(child, 'message');
+    return new GraphileWorker(child, utils);
+  }
+
+  async addToStart(id: string): Promise<number> {
+    const started = new Promise<number>((resolve) => this.#waiting.set(id, resolve));
+    const begun = now();
+    await this.#utils.addJob('bench', { id });
+    return (await started) - begun;
+  }
+
+  async stop(): Promise<void> {
+    this.#child.disconnect();
+    await once(this.#child, 'exit');
+    await this.#utils.release();
+  }
+}
+
+export const s1: StackBench = {
+  id: 'S1',
+  async run({ rounds, stack }): Promise<Figure> {
+    const arrived = await tapOffers(stack);
+    const peer = await GraphileWorker.start(await freshDatabase(stack, 'bench_graphile'));
+    const samples = { ours: [] as number[], floor: [] as number[] };
+    const asked: number[] = [];
+    const repeat = async (into: number[], one: (index: number) => Promise<number>): Promise<number> => {
+      const times: number[] = [];
+      for (let index = 0; index < perRound; index += 1) times.push(await one(index));
+      into.push(...times);
+      return percentile(times, 0.5);
+    };
+    let job = 0;
+    const measured = await interleave(
+      {
+        ours: () => repeat(samples.ours, () => ours(stack, arrived, asked)),
+        floor: () => repeat(samples.floor, () => peer.addToStart(`job-${(job += 1)}`)),
+      },
+      rounds,
+    );
+    await peer.stop();
+    const tails = { ours: percentile(samples.ours, 0.99), peer: percentile(samples.floor, 0.99) };
+    return figure(
+      { id: 'S1', what: 'run accepted to the edge has its lease / graphile-worker add to start', bar: { atMost: 1.0 } },
+      measured,
+      {
+        unit: 'ms',
+        'p99 ratio (bar <= 0.5)': tails.ours / tails.peer,
+        'p99 ours': tails.ours,
+        'p99 peer': tails.peer,
+        samples: samples.ours.length,
+        'POST sent to lease at the edge': percentile(asked, 0.5),
+      },
+    );
+  },
+};
