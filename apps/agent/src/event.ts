@@ -35,4 +35,7 @@ export type AgentEvent =
   | { readonly result: { readonly verdict: Verdict; readonly reply: string; readonly exitCode: number } }
   | { readonly error: { readonly reason: string; readonly message: string } }
   | { readonly raw: { readonly text: string } }
-  | { readonly output: { readonly stream: Stream; readonly data: string } };
+  | { readonly output: { readonly stream: Stream; readonly data: string } }
+  | { readonly inputTaken: { readonly input: string } }
+  | { readonly inputEnded: { readonly input: string; readonly verdict: Verdict; readonly reply: string } }
+  | { readonly sessionSaved: { readonly session: string; readonly path: string; readonly bytes: string } };

@@ -10,8 +10,7 @@ import { claudeCode } from './runners/claude-code/claude-code.ts';
 import { CliRunner } from './runners/cli/cli-runner.ts';
 import { ExecRunner } from './runners/exec.ts';
 import { NativeRunner } from './runners/native/native-runner.ts';
-import type { Running } from './runners/runner.ts';
-import { supervise, taskFile } from './supervisor.ts';
+import { supervise } from './supervisor.ts';
 import { Emitter } from './tether/emitter.ts';
 import { Tether } from './tether/tether.ts';
 import { openTunnel } from './tether/tunnel.ts';
@@ -21,7 +20,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const tether = new Tether(config.tether);
 const open = (host: string, port: number) => openTunnel(config.tether, host, port);
 const runners = [
-  new ExecRunner(config.childEnv, taskFile(config.home)),
+  new ExecRunner(config.childEnv),
   new NativeRunner({ open, env: config.childEnv }),
   ...[claudeCode].map((adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners })),
 ];
@@ -45,13 +44,11 @@ async function main(): Promise<number> {
     process.stdout.write(`${JSON.stringify({ version: config.version, probes })}\n`);
     return 0;
   }
-  let running: Running | undefined;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => running?.stop());
+  const signalled = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => signalled.abort());
   const emitter = new Emitter((first, events) => tether.emit(first, events));
   const { home, version } = config;
-  return supervise({ tether, emitter, runners, version, home, network: answerNetwork() }, (started) => {
-    running = started;
-  });
+  return supervise({ tether, emitter, runners, version, home, network: answerNetwork() }, signalled.signal);
 }
 
 main().then(

@@ -5,15 +5,14 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Stream, Verdict } from '@sallyport/contracts/unit/v1/event';
 import { config } from '../src/config.ts';
 import { ExecRunner } from '../src/runners/exec.ts';
-import type { Running } from '../src/runners/runner.ts';
-import { supervise, taskFile } from '../src/supervisor.ts';
+import { supervise } from '../src/supervisor.ts';
 import { Emitter } from '../src/tether/emitter.ts';
 import { Tether } from '../src/tether/tether.ts';
 import { TetherServer } from './tether-server.ts';
 
 let runtime: TetherServer;
 let home: string;
-let running: Running | undefined;
+let signalled: AbortController;
 
 beforeEach(async () => {
   runtime = await TetherServer.start();
@@ -29,11 +28,10 @@ function start(argv: readonly string[], over: Record<string, unknown> = {}): Pro
   runtime.work = { runner: 'exec', argv, directory: home, ...over };
   const tether = new Tether(runtime.path);
   const emitter = new Emitter((first, events) => tether.emit(first, events));
-  const runners = [new ExecRunner(config.childEnv, taskFile(home))];
-  const parts = { tether, emitter, runners, version: 'spec', home, network: Promise.resolve() };
-  return supervise(parts, (started) => {
-    running = started;
-  }).finally(() => tether.close());
+  const runners = [new ExecRunner(config.childEnv)];
+  signalled = new AbortController();
+  const parts = { tether, emitter, runners, version: 'spec', home: join(home, 'home'), network: Promise.resolve() };
+  return supervise(parts, signalled.signal).finally(() => tether.close());
 }
 
 const sh = (script: string): Promise<number> => start(['/bin/sh', '-c', script]);
@@ -84,7 +82,7 @@ describe('the exec runner', () => {
     [[], 'exec.not_started', 126],
   ])('says that %j could not be started', async (argv, reason, exitCode) => {
     expect(await start(argv)).toBe(exitCode);
-    expect(runtime.events[0]?.body).toMatchObject({ case: 'error', value: { reason } });
+    expect(runtime.events[1]?.body).toMatchObject({ case: 'error', value: { reason } });
     expect(result()).toMatchObject({ verdict: Verdict.RUNNER_ERROR, exitCode });
   });
 
@@ -117,7 +115,7 @@ describe('the exec runner', () => {
 
   test.each([
     ['the platform', () => runtime.stop()],
-    ['a signal', () => running!.stop()],
+    ['a signal', () => signalled.abort()],
   ])('is stopped by %s within two seconds, whole group, TERM ignored', async (_name, stop) => {
     const ended = sh(
       'trap "" TERM; (trap "" TERM; while :; do sleep 0.05; done) & echo $!; while :; do sleep 0.05; done',

@@ -9,7 +9,6 @@ import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import { scriptedModel } from '../../../tools/scripted-model/src/server.ts';
 import { config } from '../src/config.ts';
 import { NativeRunner } from '../src/runners/native/native-runner.ts';
-import type { Running } from '../src/runners/runner.ts';
 import { supervise } from '../src/supervisor.ts';
 import { Emitter } from '../src/tether/emitter.ts';
 import { Tether } from '../src/tether/tether.ts';
@@ -19,7 +18,7 @@ import { TetherServer, tunnelTo } from './tether-server.ts';
 let runtime: TetherServer;
 let model: { server: Server; log: ReturnType<typeof scriptedModel>['log'] };
 let folder: string;
-let running: Running | undefined;
+let signalled: AbortController;
 
 beforeEach(async () => {
   runtime = await TetherServer.start();
@@ -62,9 +61,8 @@ function start({ dialect = 'DIALECT_ANTHROPIC_MESSAGES', steps, turns = 0, tools
   const runners = [new NativeRunner({ open, env: config.childEnv, retry })];
   const emitter = new Emitter((first, events) => tether.emit(first, events));
   const parts = { tether, emitter, runners, version: 'spec', home: join(folder, 'home'), network: Promise.resolve() };
-  return supervise(parts, (started) => {
-    running = started;
-  }).finally(() => tether.close());
+  signalled = new AbortController();
+  return supervise(parts, signalled.signal).finally(() => tether.close());
 }
 
 const bodies = <C extends string>(name: C) =>
@@ -103,7 +101,7 @@ describe.each(dialects)('the native loop over %s', (dialect) => {
     expect(bodies('messageCompleted').map(({ text }) => text)).toEqual([steps[0]!.text, 'All done.']);
     expect(bodies('turnCompleted').map(({ turn }) => turn)).toEqual([1, 2, 3]);
     expect(bodies('usageUpdated')).toHaveLength(3);
-    expect(runtime.cases()[0]).toBe('sessionStarted');
+    expect(runtime.cases().slice(0, 2)).toEqual(['inputTaken', 'sessionStarted']);
     expect(runtime.cases().at(-1)).toBe('result');
     expect(result()).toMatchObject({ verdict: Verdict.SUCCEEDED, reply: 'All done.', exitCode: 0 });
   });
@@ -202,7 +200,7 @@ test('stops in the middle of a tool within two seconds', async () => {
 test('stops in the middle of a model call', async () => {
   const ended = start({ steps: [{ delay: 60_000 }, { text: 'late' }] });
   await runtime.event(({ body }) => body.case === 'sessionStarted');
-  running!.stop();
+  signalled.abort();
   expect(await ended).toBe(1);
   expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
 });

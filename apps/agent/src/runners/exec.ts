@@ -1,6 +1,8 @@
 /** Runs any command as the agent; its output is the run's output, byte for byte. */
 
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Stream } from '../event.ts';
 import { systemCode } from '../system-error.ts';
@@ -61,12 +63,11 @@ async function notStarted(program: string, exit: Exit & { kind: 'failed' }, emit
 
 export class ExecRunner implements Runner {
   readonly name = 'exec';
+  readonly once = true;
   private readonly env: Readonly<Record<string, string>>;
-  private readonly taskFile: string;
 
-  constructor(env: Readonly<Record<string, string>>, taskFile: string) {
+  constructor(env: Readonly<Record<string, string>>) {
     this.env = env;
-    this.taskFile = taskFile;
   }
 
   probe(): Promise<Probe> {
@@ -74,9 +75,12 @@ export class ExecRunner implements Runner {
   }
 
   start(work: Work, emit: Emit): Running {
+    const taskFile = join(work.home, 'task.md');
+    if (work.input.text !== '') writeFileSync(taskFile, work.input.text);
     const env = {
       ...this.env,
-      ...(work.start.inline !== undefined && { SALLY_TASK_FILE: this.taskFile }),
+      HOME: work.home,
+      ...(work.input.text !== '' && { SALLY_TASK_FILE: taskFile }),
       ...(work.modelUrl !== '' && { SALLY_MODEL_URL: work.modelUrl, SALLY_MODEL: work.model }),
     };
     const group = groupOf({ argv: work.argv, directory: work.directory, env });

@@ -7,7 +7,8 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { http } from '../builtin-http.ts';
-import { type Work, workOf } from '../work.ts';
+import { type Control, controlOf } from '../inputs/control.ts';
+import { type Assignment, assignmentOf } from '../work.ts';
 
 /** The runtime understood the call and says no; sending it again would change nothing. */
 export class TetherRefused extends Error {
@@ -38,13 +39,13 @@ export class Tether {
   }
 
   /** Blocks until the workload is attested and mounted. */
-  async awaitWork(version: string): Promise<Work> {
-    return workOf(await this.call('AwaitWork', JSON.stringify({ version })));
+  async awaitWork(version: string): Promise<Assignment> {
+    return assignmentOf(await this.call('AwaitWork', JSON.stringify({ version })));
   }
 
-  /** Whether the platform wants the runner stopped; answers at the latest after the runtime's 30 s. */
-  async awaitStop(signal: AbortSignal): Promise<boolean> {
-    return (await this.call('AwaitControl', '{}', signal))['stop'] === true;
+  /** What the platform wants next, past the inputs taken over so far; answers at the latest after the runtime's 30 s. */
+  async awaitControl(after: number, signal: AbortSignal): Promise<Control> {
+    return controlOf(await this.call('AwaitControl', JSON.stringify({ after: String(after) }), signal));
   }
 
   /** Addresses to connect to, and for how many seconds the answer holds. */

@@ -102,6 +102,18 @@ describe('captureTree', () => {
     expect(await it.capture()).toMatchObject({ tree: it.tree, objects: 0 });
   });
 
+  test('stores conversations and never the HOME beside them, which is no change either', async () => {
+    const it = await aCheckout({ a: '1' });
+    mkdirSync(join(it.target, '.sally/home/deep'), { recursive: true });
+    writeFileSync(join(it.target, '.sally/home/deep/token'), 'x'.repeat(1000));
+    expect(await it.capture()).toMatchObject({ tree: it.tree, objects: 0, refused: {} });
+    mkdirSync(join(it.target, '.sally/sessions'));
+    writeFileSync(join(it.target, '.sally/sessions/s.json'), '{}');
+    const captured = await it.capture();
+    rmSync(join(it.target, '.sally/home'), { recursive: true });
+    expect(captured.tree).toBe(it.gitTree());
+  });
+
   test('leaves a file over the limit out and names it, whatever it claims to hold', async () => {
     const it = await aCheckout({ a: '1' });
     writeFileSync(join(it.target, 'sparse'), '');

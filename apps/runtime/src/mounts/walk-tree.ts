@@ -50,6 +50,9 @@ export interface WalkInput {
 
 const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
+/** HOME of the dispatch that ran here: scratch that is nobody's content, and never stored whatever is in it. */
+const homeOfDispatch = '.sally/home';
+
 /** Milliseconds of stat calls between two turns of the event loop. */
 const sliceMs = 8;
 
@@ -95,6 +98,7 @@ class Walker {
     let unchanged = 0;
     for (const child of this.#withoutFolds(path, names)) {
       const childPath = path === '' ? child : `${path}/${child}`;
+      if (childPath === homeOfDispatch) continue;
       if (childPath.length > this.#input.limits.pathBytes) {
         this.#refuse(childPath, 'path_too_long');
         continue;

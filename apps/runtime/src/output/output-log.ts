@@ -32,6 +32,9 @@ const agentBodies: ReadonlySet<string> = new Set([
   'error',
   'raw',
   'output',
+  'inputTaken',
+  'inputEnded',
+  'sessionSaved',
 ]);
 
 /** Bodies that are kept beyond the limit, as long as they are small. */

@@ -7,8 +7,8 @@ import { MountMode, type Unit } from '@sallyport/contracts/unit/v1/unit';
 /** The name under which a sandbox finds its model; egress knows the real endpoint. */
 export const modelUrl = 'http://model.sallyport.internal';
 
-export function workOf(unit: Unit): AwaitWorkResponse {
-  const { runner, argv, start, persona, tools, mounts, session, provider, limits } = unit;
+export function workOf(unit: Unit, idleSeconds: number): AwaitWorkResponse {
+  const { dispatch, runner, argv, start, persona, tools, mounts, provider, limits, attachments, stay } = unit;
   const home = mounts.find(({ mode }) => mode === MountMode.RW) ?? mounts[0];
   return create(AwaitWorkResponseSchema, {
     runner,
@@ -16,7 +16,11 @@ export function workOf(unit: Unit): AwaitWorkResponse {
     persona,
     tools,
     mounts,
-    session,
+    session: unit.session === '' ? unit.run : unit.session,
+    attachments,
+    stay,
+    idleSeconds,
+    dispatch,
     turns: limits?.turns ?? 0,
     directory: home === undefined ? '/tmp' : `/workspace/${home.workspace}`,
     ...(start && { start }),

@@ -68,7 +68,7 @@ export class AdoptWorkloads {
     await this.backend.adopt(handle);
     if (record.state === 'starting') return this.#endUnready(live, handle);
     await this.attend.openTether(live);
-    live.work.resolve(workOf(record.unit));
+    live.work.resolve(workOf(record.unit, live.limits.idleSeconds));
     this.settle.watch(live, handle);
     await this.backend
       .holdDisk(handle)

@@ -117,7 +117,7 @@ export class LaunchWorkload {
     await this.transitions.move(record, 'ready', { why: 'ready: attested and mounted' });
     live.touch();
     live.output.stage('started');
-    live.work.resolve(workOf(record.unit));
+    live.work.resolve(workOf(record.unit, live.limits.idleSeconds));
   }
 
   /** The intent token is burnt here: of any number of exchanges one answers, and it binds token, evidence and proof key. */

@@ -20,15 +20,6 @@ export interface CliParts {
   readonly patience?: Patience;
 }
 
-/** Work with one input of it, and what it goes on from. */
-interface TurnWork extends Work {
-  readonly home: string;
-  readonly input: { readonly text: string };
-  readonly conversation?: Conversation;
-}
-
-const continued = (work: Work, home: string): TurnWork => ({ home, input: { text: work.start.inline ?? '' }, ...work });
-
 /** A start that cannot be made sense of, or a machine that cannot do it. */
 class NotStarted extends Error {
   override readonly name = 'NotStarted';
@@ -70,8 +61,7 @@ export class CliRunner implements Runner {
     return { ended: this.drive(work, emit, stopping.signal), stop: () => stopping.abort() };
   }
 
-  private async drive(asked: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
-    const work = continued(asked, this.parts.env['HOME'] ?? '/tmp/home');
+  private async drive(work: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
     try {
       const program = await this.program(work);
       const turn = turnOf(work);
@@ -89,7 +79,7 @@ export class CliRunner implements Runner {
     }
   }
 
-  private async program(work: TurnWork): Promise<Program> {
+  private async program(work: Work): Promise<Program> {
     const { agent } = this.adapter;
     if (!agent.dialects.includes(work.dialect)) {
       const speaks = agent.dialects.join(', ');
@@ -105,7 +95,7 @@ export class CliRunner implements Runner {
     return program;
   }
 
-  private async prepare(work: TurnWork, turn: Turn, signal: AbortSignal): Promise<void> {
+  private async prepare(work: Work, turn: Turn, signal: AbortSignal): Promise<void> {
     const { instructions } = this.adapter;
     const trouble = await preflight(turn, signal);
     if (trouble !== undefined) {
@@ -121,7 +111,7 @@ export class CliRunner implements Runner {
     ]);
   }
 
-  private async run(program: Program, turn: Turn, work: TurnWork, emit: Emit, signal: AbortSignal): Promise<Outcome> {
+  private async run(program: Program, turn: Turn, work: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
     const { adapter } = this;
     const command = adapter.command(turn);
     await writeHome(turn.home, command.files);
@@ -161,7 +151,7 @@ async function tell({ reason, message = '' }: Judgement, emit: Emit): Promise<vo
   if (reason !== undefined) await emit({ error: { reason, message } }).catch(() => undefined);
 }
 
-function turnOf(work: TurnWork): Turn {
+function turnOf(work: Work): Turn {
   return {
     prompt: work.input.text,
     session: work.session,

@@ -35,7 +35,8 @@ export class Loop {
   /** Last whole message of the agent. */
   reply = '';
   private readonly parts: LoopParts;
-  private readonly messages: Message[];
+  /** The whole conversation so far. */
+  readonly messages: Message[];
 
   constructor(parts: LoopParts, opening: readonly Message[]) {
     this.parts = parts;

@@ -1,5 +1,7 @@
 /** The platform's own agent: any endpoint that speaks one of the dialects, a shell and files. */
 
+import { SessionUnusable } from '../../sessions/session-file.ts';
+import { StartUnusable } from '../../task.ts';
 import type { Work } from '../../work.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
 import { anthropic } from './dialects/anthropic.ts';
@@ -10,7 +12,8 @@ import { openaiResponses } from './dialects/openai-responses.ts';
 import { Loop } from './loop.ts';
 import { ModelClient, type Open } from './model-client.ts';
 import { ModelTrouble } from './model-trouble.ts';
-import { StartUnusable, systemText, taskText } from './opening.ts';
+import { systemText } from './opening.ts';
+import { recall, remember } from './recall.ts';
 import { type RetryPolicy, usualRetry } from './retry.ts';
 import { toolNames, toolsFor } from './tools/run-tool.ts';
 import { type Ending, verdictOf } from './verdict.ts';
@@ -22,6 +25,7 @@ export interface NativeParts {
 }
 
 const usualTurns = 50;
+const version = '1';
 
 const dialects: Readonly<Record<string, Dialect>> = {
   DIALECT_ANTHROPIC_MESSAGES: anthropic,
@@ -39,8 +43,14 @@ export class NativeRunner implements Runner {
   }
 
   probe(): Promise<Probe> {
-    const features = ['stop', 'streaming', ...Object.keys(dialects), ...toolNames.map((name) => `tool:${name}`)];
-    return Promise.resolve({ runner: this.name, version: '1', features, missing: [] });
+    const features = [
+      'stop',
+      'resume',
+      'streaming',
+      ...Object.keys(dialects),
+      ...toolNames.map((name) => `tool:${name}`),
+    ];
+    return Promise.resolve({ runner: this.name, version, features, missing: [] });
   }
 
   start(work: Work, emit: Emit): Running {
@@ -59,8 +69,9 @@ export class NativeRunner implements Runner {
         sessionStarted: { session: work.session, model: work.model, tools: tools.map(({ offer }) => offer.name) },
       });
       if (dialect === undefined) throw new StartUnusable(`the native runner does not speak ${work.dialect}`);
-      const { env, retry = usualRetry } = this.parts;
-      const opening = [{ role: 'user', text: await taskText(work) } as const];
+      const { retry = usualRetry } = this.parts;
+      const env = { ...this.parts.env, HOME: work.home };
+      const opening = [...recall(work.conversation), { role: 'user', text: work.input.text } as const];
       loop = new Loop({ client, dialect, tools, emit, signal, retry, directory: work.directory, env }, opening);
       ending = await loop.run(work.model, systemText(work), work.turns > 0 ? work.turns : usualTurns);
       // A tool that was stopped returns; the wish to stop is then seen here.
@@ -71,7 +82,12 @@ export class NativeRunner implements Runner {
       client.close();
     }
     const verdict = verdictOf(ending);
-    return { verdict, reply: loop?.reply ?? '', exitCode: verdict === 'VERDICT_SUCCEEDED' ? 0 : 1 };
+    return {
+      verdict,
+      reply: loop?.reply ?? '',
+      exitCode: verdict === 'VERDICT_SUCCEEDED' ? 0 : 1,
+      ...(loop !== undefined && { conversation: remember(work.session, version, loop.messages) }),
+    };
   }
 }
 
@@ -83,6 +99,7 @@ async function failed(error: unknown, signal: AbortSignal, emit: Emit): Promise<
     await say(error.trouble.reason);
     return { kind: 'trouble', trouble: error.trouble };
   }
-  await say(error instanceof StartUnusable ? 'runner.start_unusable' : 'runner.internal');
+  if (error instanceof SessionUnusable) await say(error.reason);
+  else await say(error instanceof StartUnusable ? 'runner.start_unusable' : 'runner.internal');
   return { kind: 'defect' };
 }
