@@ -23,6 +23,8 @@ export const schedulerEnv = z.object({
   SALLY_MARGIN_MS: ms(120_000),
   /** Lifetime of a unit that leaves it to the profile: the most any profile grants. */
   SALLY_LIFETIME_MS: ms(86_400_000),
+  /** A fire time this late is still on time; what is later falls under the schedule's misfire policy. */
+  SALLY_MISFIRE_MS: ms(60_000),
   /** Between two sweeps. */
   SALLY_SWEEP_MS: ms(1_000),
 });

@@ -4,6 +4,7 @@ import { RunState, TaskState } from '@sallyport/contracts/schedule/v1/schedule';
 import { dispatchMachine } from './dispatches/dispatch.machine.ts';
 import { edgeMachine } from './edges/edge.machine.ts';
 import { edgeStateWire } from './edges/edge.ts';
+import { firingMachine } from './firings/firing.machine.ts';
 import { runMachine } from './runs/run.machine.ts';
 import { runStateWire, taskStateWire } from './runs/run.ts';
 import { movesTo, type TaskMilestone, taskMachine } from './runs/task.machine.ts';
@@ -14,7 +15,7 @@ const diagrams = [...readme.matchAll(/```mermaid\n([\s\S]*?)\n```/g)].map(([, di
 describe('the state machines', () => {
   test('are drawn in the README as they are', () => {
     expect(diagrams).toEqual(
-      [runMachine, taskMachine, dispatchMachine, edgeMachine].map((machine) => machine.toMermaid()),
+      [runMachine, taskMachine, dispatchMachine, edgeMachine, firingMachine].map((machine) => machine.toMermaid()),
     );
   });
 

@@ -12,6 +12,13 @@ import { Sweeper } from './dispatches/sweeper.ts';
 import { EdgeStore } from './edges/edge.store.ts';
 import { HeartbeatEdge } from './edges/heartbeat-edge.ts';
 import { RegisterEdge } from './edges/register-edge.ts';
+import { FireTrigger } from './firings/fire-trigger.ts';
+import { FiringStore } from './firings/firing.store.ts';
+import { FiringAlarm } from './firings/firing-alarm.ts';
+import { FiringDesk } from './firings/firing-desk.ts';
+import { ListFirings } from './firings/list-firings.ts';
+import { ReleaseWaiting } from './firings/release-waiting.ts';
+import { StartFiring } from './firings/start-firing.ts';
 import { AppendOutput } from './output/append-output.ts';
 import { ListOutput } from './output/list-output.ts';
 import { OutputStore } from './output/output.store.ts';
@@ -19,16 +26,25 @@ import { Peers } from './peers.ts';
 import { ApplyRole } from './roles/apply-role.ts';
 import { RoleStore } from './roles/role.store.ts';
 import { ScheduleRpc } from './rpc/schedule.rpc.ts';
+import { TriggerRpc } from './rpc/trigger.rpc.ts';
 import { CancelRun } from './runs/cancel-run.ts';
 import { CreateRun } from './runs/create-run.ts';
 import { EndRun } from './runs/end-run.ts';
 import { IdempotencyStore } from './runs/idempotency.store.ts';
 import { ListRuns } from './runs/list-runs.ts';
 import { RunStore } from './runs/run.store.ts';
+import { ApplySchedule } from './schedules/apply-schedule.ts';
+import { FireDue } from './schedules/fire-due.ts';
+import { FireSchedule } from './schedules/fire-schedule.ts';
+import { ListSchedules } from './schedules/list-schedules.ts';
+import { ScheduleLoop } from './schedules/schedule-loop.ts';
+import { SwitchSchedule } from './schedules/switch-schedule.ts';
+import { GiveConsent } from './triggers/give-consent.ts';
+import { TriggerStore } from './triggers/trigger.store.ts';
 import { Wake } from './wake.ts';
 
 @Module({
-  controllers: [ScheduleRpc],
+  controllers: [ScheduleRpc, TriggerRpc],
   providers: [
     Peers,
     Wake,
@@ -54,6 +70,21 @@ import { Wake } from './wake.ts';
     HeartbeatEdge,
     AppendOutput,
     ListOutput,
+    TriggerStore,
+    FiringStore,
+    FiringAlarm,
+    FiringDesk,
+    StartFiring,
+    FireTrigger,
+    ReleaseWaiting,
+    ListFirings,
+    GiveConsent,
+    ApplySchedule,
+    SwitchSchedule,
+    FireSchedule,
+    ListSchedules,
+    FireDue,
+    ScheduleLoop,
   ],
 })
 export class SchedulerModule {}

@@ -7,6 +7,11 @@ export class Wake {
   #rung = false;
   #ring: () => void = () => undefined;
 
+  /** Whether somebody rang since the last wait. */
+  get rung(): boolean {
+    return this.#rung;
+  }
+
   ring(): void {
     this.#rung = true;
     this.#ring();

@@ -8,6 +8,7 @@ import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { tokenClasses } from '@sallyport/core/access';
 import { canonicalHash, canonicalJson } from '@sallyport/core/canonical';
 import { Fault } from '@sallyport/core/fault';
+import { newId } from '@sallyport/core/ids';
 import { fakePeer } from '@sallyport/testkit/fake-peer';
 import type { TestIssuer } from '@sallyport/testkit/issuer';
 
@@ -16,6 +17,13 @@ export interface FakeIntent {
   readonly edge: string;
   readonly epoch: number;
   readonly hash: string;
+}
+
+export interface FakeGrant {
+  readonly id: string;
+  readonly trigger: string;
+  readonly specHash: string;
+  readonly mounts: readonly string[];
 }
 
 const hashOf = (unit: Unit): string => canonicalHash(toJson(UnitSchema, unit));
@@ -38,10 +46,19 @@ export class FakeIdentity {
     authorizeLaunch?: () => Promise<void>;
     mintIntent?: () => Promise<void>;
     endLaunch?: () => Promise<void>;
+    authorizeFiring?: () => Promise<void>;
   } = {};
   #keys: readonly { kid: string; class: string; jwk: string }[] = [];
   refuseLaunch: Fault | undefined;
   refuseMint: Fault | undefined;
+  /** Every grant given, newest last. */
+  readonly grants: FakeGrant[] = [];
+  /** Runs authorised on grants: each is counted once. */
+  readonly firings = new Map<string, string>();
+  readonly endedGrants: string[] = [];
+  refuseFiring: Fault | undefined;
+  /** Authorises and then loses the answer, so many times. */
+  muteFirings = 0;
 
   /** Publishes the keys of a test chain, for a scheduler in a process of its own. */
   publishKeys(issuer: TestIssuer): void {
@@ -72,6 +89,38 @@ export class FakeIdentity {
           throw new Fault('permission_denied', 'identity.launch_unknown', 'no such launch');
         }
         return { token: this.#mint(unit, edge, Number(epoch)) };
+      },
+      createGrant: async ({ trigger, mounts }) => {
+        const grant = {
+          id: newId('grant', Date.now()),
+          trigger: trigger?.id ?? '',
+          specHash: trigger?.specHash ?? '',
+          mounts: mounts.map(({ workspace, mode }) => `${workspace}:${mode}`),
+        };
+        this.grants.push(grant);
+        return { grant: { id: grant.id, ...(trigger === undefined ? {} : { trigger }), mounts } };
+      },
+      authorizeFiring: async ({ unit, trigger }) => {
+        await this.before.authorizeFiring?.();
+        if (this.refuseFiring !== undefined) throw this.refuseFiring;
+        if (unit === undefined) throw new Fault('invalid_argument', 'identity.unit', 'no unit');
+        const grant = this.grants.findLast((each) => each.trigger === trigger?.id);
+        if (grant === undefined || unit.trigger?.grant !== grant.id || grant.specHash !== trigger?.specHash)
+          throw new Fault('permission_denied', 'identity.grant_replaced', 'not this grant');
+        const before = this.firings.get(unit.run);
+        if (before !== undefined && before !== hashOf(unit))
+          throw new Fault('already_exists', 'identity.launch_taken', 'another unit');
+        this.firings.set(unit.run, hashOf(unit));
+        this.launches.set(unit.run, hashOf(unit));
+        if (this.muteFirings > 0) {
+          this.muteFirings -= 1;
+          throw new Fault('deadline_exceeded', 'bus.timeout', 'the answer is lost');
+        }
+        return { run: unit.run };
+      },
+      endGrants: async ({ id }) => {
+        this.endedGrants.push(id);
+        return {};
       },
       endLaunch: async ({ run }) => {
         await this.before.endLaunch?.();

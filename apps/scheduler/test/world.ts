@@ -4,6 +4,7 @@ import { busClient } from '@sallyport/bus/client';
 import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
 import { AuditService, type Event } from '@sallyport/contracts/audit/v1/audit';
 import { type Run, type RunState, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
+import { TriggerService } from '@sallyport/contracts/schedule/v1/trigger';
 import { Dialect, MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { fakePeer } from '@sallyport/testkit/fake-peer';
 import { TestIssuer } from '@sallyport/testkit/issuer';
@@ -27,6 +28,7 @@ export interface World {
   readonly audited: Event[];
   /** The scheduler as the api calls it. */
   readonly api: BusClient<typeof ScheduleService>;
+  readonly triggers: BusClient<typeof TriggerService>;
   /** Options of a call as a person of an org. */
   as(claims?: Parameters<TestIssuer['session']>[1]): Promise<CallOptions>;
   close(): Promise<void>;
@@ -58,7 +60,9 @@ export async function surroundings(): Promise<Omit<World, 'close'> & { close(): 
       return {};
     },
   });
-  const api = busClient(await bus.connect('api'), 'scheduler', ScheduleService);
+  const front = await bus.connect('api');
+  const api = busClient(front, 'scheduler', ScheduleService);
+  const triggers = busClient(front, 'scheduler', TriggerService);
   return {
     bus,
     database,
@@ -68,6 +72,7 @@ export async function surroundings(): Promise<Omit<World, 'close'> & { close(): 
     workspace,
     audited,
     api,
+    triggers,
     as: async (claims) => ({ token: await issuer.session('scheduler', claims) }),
     close: async () => {
       runtime.silence();

@@ -1,9 +1,12 @@
-/** What other services must still be told about an ended run; a row stays until they were. */
+/** What other services must still be told about an ended run or a removed trigger; a row stays until they were. */
 
 import type { Db } from '@sallyport/store/store';
 
-/** `end_launch`: identity closes the launch and revokes its tokens. `release_run`: workspace frees what the run held. */
-export type AfterworkKind = 'end_launch' | 'release_run';
+/**
+ * `end_launch`: identity closes the launch and revokes its tokens. `release_run`: workspace frees what the run held. `end_..._grants`:
+ * identity ends what a removed trigger ran on; there `run` is the trigger.
+ */
+export type AfterworkKind = 'end_launch' | 'release_run' | 'end_schedule_grants' | 'end_subscription_grants';
 
 export interface Afterwork {
   readonly id: string;

@@ -64,6 +64,12 @@ export class AfterworkRunner {
       case 'release_run':
         await this.peers.workspace.releaseRun({ org, run }, { timeoutMs: callMs });
         return;
+      case 'end_schedule_grants':
+        await this.peers.identity.endGrants({ org, kind: 'schedule', id: run }, { timeoutMs: callMs });
+        return;
+      case 'end_subscription_grants':
+        await this.peers.identity.endGrants({ org, kind: 'subscription', id: run }, { timeoutMs: callMs });
+        return;
     }
   }
 }

@@ -28,6 +28,20 @@ export class RoleStore {
     return rows.map(roleFrom);
   }
 
+  /** Roles of several orgs, for a transaction that sees them all. */
+  async several(
+    db: Db,
+    named: readonly { readonly org: string; readonly environment: string; readonly name: string }[],
+  ): Promise<readonly { readonly org: string; readonly environment: string; readonly role: Role }[]> {
+    if (named.length === 0) return [];
+    const rows = await db.query<Row & { org: string; environment: string }>(
+      `SELECT DISTINCT role.org, role.environment, role.name, role.version, role.body FROM unnest($1::text[], $2::text[], $3::text[]) AS w (org, environment, name)
+       JOIN role ON role.org = w.org AND role.environment = w.environment AND role.name = w.name`,
+      [named.map(({ org }) => org), named.map(({ environment }) => environment), named.map(({ name }) => name)],
+    );
+    return rows.map((row) => ({ org: row.org, environment: row.environment, role: roleFrom(row) }));
+  }
+
   /** Creates or replaces; undefined when the version that must be current is not. 0 takes whatever is there. */
   async put(
     db: Db,

@@ -35,6 +35,7 @@ import { Peers } from '../peers.ts';
 import { RoleStore } from '../roles/role.store.ts';
 import { profileOf, unitFor } from './compose-unit.ts';
 import { type IdempotencyKey, IdempotencyStore, type Remembered } from './idempotency.store.ts';
+import { headStartMs, newRun } from './new-run.ts';
 import { RunStore } from './run.store.ts';
 import { type RunRecord, runWire } from './run.ts';
 import { checkRequest } from './validate-run.ts';
@@ -53,8 +54,6 @@ interface Read {
 }
 
 const authorizeMs = 5_000;
-/** A fresh dispatch is offered at once; the sweeper takes it up only when that did not happen. */
-const headStartMs = 1_000;
 
 @Injectable()
 export class CreateRun {
@@ -126,52 +125,10 @@ export class CreateRun {
     const ids = { run: newId('run', now), task: newId('task', now) };
     const { org, env: environment, sub: subject } = claims;
     const unit = unitFor(request, role, { ...ids, org, environment, subject });
-    const run: RunRecord = {
-      id: ids.run,
-      org,
-      environment,
-      subject,
-      role: unit.role,
-      runner: unit.runner,
-      unit,
-      state: 'queued',
-      reason: 'accepted',
-      message: '',
-      since: now,
-      version: 1,
-      seq: 1,
-      createdAt: now,
-      endedAt: undefined,
-      ending: undefined,
-      task: { id: ids.task, state: 'submitted' },
-    };
-    const lifetimeSeconds = unit.limits?.lifetimeSeconds ?? 0;
-    const queued: Dispatch = {
-      id: newId('dispatch', now),
-      org,
-      run: run.id,
-      attempt: 1,
-      state: 'queued',
-      reason: 'accepted',
-      since: now,
-      version: 1,
-      runner: unit.runner,
-      profile: unit.profile,
-      wish: 'run',
-      why: '',
-      epoch: 0,
-      edge: undefined,
-      offers: 0,
-      createdAt: now,
-      dueAt: now + headStartMs,
-      leaseUntil: 0,
-      endsBy: now + this.config.SALLY_QUEUE_MS,
-      lifetimeMs: lifetimeSeconds > 0 ? lifetimeSeconds * 1000 : this.config.SALLY_LIFETIME_MS,
-      troubledSince: undefined,
-      workloadSeq: 0,
-      outputOffset: 0,
-    };
-    return { run, queued };
+    return newRun(unit, now, {
+      queueMs: this.config.SALLY_QUEUE_MS,
+      lifetimeMs: this.config.SALLY_LIFETIME_MS,
+    });
   }
 
   /** Commits the run; or answers which run took the key first, and has the launch of this one closed. */
