@@ -262,6 +262,7 @@ describe('the API', () => {
     '/v1/roles',
     '/v1/audit/events',
     '/v1/keys',
+    '/v1/grants',
     '/v1/audit/export',
     '/git/acme/demo/info/refs?service=git-upload-pack',
   ];

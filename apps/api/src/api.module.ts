@@ -4,6 +4,7 @@ import { Module } from '@nestjs/common';
 import { AuditRoutes } from './audit/audit-routes.ts';
 import { DecisionRoutes } from './decisions/decision-routes.ts';
 import { GitRoutes } from './git/git-routes.ts';
+import { GrantRoutes } from './grants/grant-routes.ts';
 import { Replays } from './http/replays.ts';
 import { HttpServer } from './http/server.ts';
 import { Streams } from './http/streams.ts';
@@ -31,6 +32,7 @@ const routes = [
   RoleRoutes,
   AuditRoutes,
   KeyRoutes,
+  GrantRoutes,
   DecisionRoutes,
   GitRoutes,
   StatusRoutes,

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditRoutes } from './audit/audit-routes.ts';
 import { DecisionRoutes } from './decisions/decision-routes.ts';
 import { GitRoutes } from './git/git-routes.ts';
+import { GrantRoutes } from './grants/grant-routes.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { KeyRoutes } from './keys/key-routes.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
@@ -27,11 +28,12 @@ export class Routes {
     roles: RoleRoutes,
     audit: AuditRoutes,
     keys: KeyRoutes,
+    grants: GrantRoutes,
     decisions: DecisionRoutes,
     git: GitRoutes,
     status: StatusRoutes,
   ) {
-    this.groups = [runs, runEvents, workspaces, content, bundles, roles, audit, keys, decisions, git, status];
+    this.groups = [runs, runEvents, workspaces, content, bundles, roles, audit, keys, grants, decisions, git, status];
   }
 
   all(): Endpoint[] {

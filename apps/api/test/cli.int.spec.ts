@@ -233,6 +233,20 @@ describe('a role', () => {
   });
 });
 
+describe('a grant', () => {
+  test('is listed, shown and revoked', async () => {
+    expect((await sally(['grant', 'ls'])).out).toMatch(/grn_1 +active +schedule\/nightly +3\/100 +1\/10/);
+    expect((await sally(['grant', 'get', 'grn_1'])).out).toContain('demo:rw');
+    expect(JSON.parse((await sally(['grant', 'get', 'grn_1', '-o', 'json'])).out)).toMatchObject({
+      token: 'x.y.z',
+      used_runs: 3,
+    });
+    expect((await sally(['grant', 'revoke', 'grn_1'])).out).toContain('revoked');
+    expect((await sally(['grant', 'ls', '--active', '-o', 'name'])).out).toBe('');
+    for (const verb of ['get', 'revoke']) expect((await sally(['grant', verb, 'grn_2'])).code).toBe(5);
+  });
+});
+
 describe('the rest', () => {
   test('asks for the status, the versions and any route', async () => {
     expect((await sally(['status'])).out).toContain('ready');

@@ -8,6 +8,7 @@ import { Failure, usage } from './failure.ts';
 import { type Format, formats, Printer, type Terminal } from './output/printer.ts';
 import { auditCommands } from './tree/audit-tree.ts';
 import type { Bind } from './tree/bind.ts';
+import { grantCommands } from './tree/grant-tree.ts';
 import { roleCommands } from './tree/role-tree.ts';
 import { runCommands } from './tree/run-tree.ts';
 import { stackCommands } from './tree/stack-tree.ts';
@@ -114,6 +115,7 @@ export function commands(said: string[], bind: Bind): Command {
   runCommands(program, bind);
   workspaceCommands(program, bind);
   roleCommands(program, bind);
+  grantCommands(program, bind);
   auditCommands(program, bind);
   stackCommands(program, bind);
   return program;

@@ -1,8 +1,11 @@
 /** Identity as the API sees it: keys open sessions, and may be revoked. */
 
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Bus } from '@sallyport/bus/connection';
+import { type GrantSchema, GrantState } from '@sallyport/contracts/identity/v1/grant';
 import { IdentityService } from '@sallyport/contracts/identity/v1/identity';
+import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
 import { demand, FakeService } from './fake-service.ts';
 
@@ -13,6 +16,7 @@ const orgs: Readonly<Record<string, string>> = { [adaKey]: 'acme', [eveKey]: 'ev
 
 export class FakeIdentity {
   readonly revoked = new Set<string>();
+  grantState: GrantState = GrantState.ACTIVE;
   service!: FakeService<typeof IdentityService>;
 
   async serve(bus: Bus): Promise<this> {
@@ -47,7 +51,36 @@ export class FakeIdentity {
         if (id !== 'key_1') throw new Fault('not_found', 'identity.key_unknown', 'no such key', { id });
         return { key: { id, org, name: 'laptop', revoked: true } };
       },
+      listGrants: async ({ active }, call) => {
+        demand(call, 'identity');
+        return { grants: active && this.grantState !== GrantState.ACTIVE ? [] : [this.grant()] };
+      },
+      getGrant: async ({ id }, call) => {
+        demand(call, 'identity');
+        if (id !== 'grn_1') throw new Fault('not_found', 'identity.grant_unknown', 'no such grant', { id });
+        return { grant: { ...this.grant(), token: 'x.y.z' } };
+      },
+      revokeGrant: async ({ id }, call) => {
+        demand(call, 'identity');
+        if (id !== 'grn_1') throw new Fault('not_found', 'identity.grant_unknown', 'no such grant', { id });
+        this.grantState = GrantState.REVOKED;
+        return { grant: this.grant() };
+      },
     });
     return this;
+  }
+
+  private grant(): MessageInitShape<typeof GrantSchema> {
+    return {
+      id: 'grn_1',
+      state: this.grantState,
+      reason: this.grantState === GrantState.ACTIVE ? '' : 'revoked',
+      subject: 'usr_ada',
+      trigger: { kind: 'schedule', id: 'sch_1', name: 'nightly', specHash: 'a'.repeat(64) },
+      terms: { maxRuns: 100n, maxPerDay: 10n },
+      mounts: [{ workspace: 'demo', mode: MountMode.RW }],
+      usedRuns: 3n,
+      usedToday: 1n,
+    };
   }
 }

@@ -65,6 +65,23 @@ export interface Role {
   readonly mounts: readonly Mount[];
 }
 
+export interface Grant {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly subject: string;
+  readonly key: string;
+  readonly trigger?: { readonly kind: string; readonly id: string; readonly name: string; readonly spec_hash: string };
+  readonly terms?: { readonly max_runs: number; readonly max_per_day: number; readonly ttl_seconds: number };
+  readonly mounts: readonly Mount[];
+  readonly scopes: readonly string[];
+  readonly used_runs: number;
+  readonly used_today: number;
+  readonly created_at?: string;
+  readonly expires_at?: string;
+  readonly revoked_at?: string;
+}
+
 export interface AuditEvent {
   readonly id: string;
   readonly seq: number;

@@ -1,11 +1,12 @@
 /** How each kind of thing looks in a table. */
 
-import type { AuditEvent, Commit, FileEntry, Role, Run, Workspace } from '../client/resources.ts';
+import type { AuditEvent, Commit, FileEntry, Grant, Role, Run, Workspace } from '../client/resources.ts';
 import { showAge } from '../duration.ts';
 import type { View } from '../output/printer.ts';
 
-const mounts = (of: { readonly mounts: readonly { readonly workspace: string; readonly mode: string }[] }): string =>
-  of.mounts.map(({ workspace, mode }) => `${workspace}:${mode}`).join(' ');
+export const mountsOf = (of: {
+  readonly mounts: readonly { readonly workspace: string; readonly mode: string }[];
+}): string => of.mounts.map(({ workspace, mode }) => `${workspace}:${mode}`).join(' ');
 
 export const runView = (now: number): View<Run> => ({
   name: (run) => run.id,
@@ -15,7 +16,7 @@ export const runView = (now: number): View<Run> => ({
     { title: 'why', of: (run) => (run.reason === run.state ? '' : run.reason), most: 32 },
     { title: 'since', of: (run) => showAge(run.since, now) },
     { title: 'role', of: (run) => (run.role === '' ? `(${run.runner})` : run.role) },
-    { title: 'mounts', of: mounts, most: 40 },
+    { title: 'mounts', of: mountsOf, most: 40 },
   ],
 });
 
@@ -58,10 +59,24 @@ export const roleView: View<Role> = {
     { title: 'provider', of: (role) => role.provider?.name },
     { title: 'model', of: (role) => role.provider?.model },
     { title: 'profile', of: (role) => role.profile },
-    { title: 'mounts', of: mounts, most: 40 },
+    { title: 'mounts', of: mountsOf, most: 40 },
     { title: 'version', of: (role) => role.version },
   ],
 };
+
+export const grantView = (now: number): View<Grant> => ({
+  name: (grant) => grant.id,
+  columns: [
+    { title: 'id', of: (grant) => grant.id },
+    { title: 'state', of: (grant) => grant.state },
+    { title: 'why not', of: (grant) => (grant.reason === grant.state ? '' : grant.reason) },
+    { title: 'trigger', of: ({ trigger }) => `${trigger?.kind ?? ''}/${trigger?.name ?? ''}`, most: 40 },
+    { title: 'runs', of: (grant) => `${grant.used_runs}/${grant.terms?.max_runs ?? 0}` },
+    { title: 'today', of: (grant) => `${grant.used_today}/${grant.terms?.max_per_day ?? 0}` },
+    { title: 'since', of: (grant) => showAge(grant.created_at, now) },
+    { title: 'expires', of: (grant) => (grant.expires_at ?? '').slice(0, 16) },
+  ],
+});
 
 export const auditView: View<AuditEvent> = {
   name: (event) => event.id,

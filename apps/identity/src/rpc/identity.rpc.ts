@@ -180,7 +180,8 @@ export class IdentityRpc implements Handlers<typeof IdentityService> {
 
   async listGrants(request: ListGrantsRequest, call: Call) {
     const { grants, nextPageToken } = await this.grants.list(sessionOf(call), request);
-    return { grants: grants.map((grant) => grantToWire(grant, this.clock.now())), nextPageToken };
+    const now = this.clock.now();
+    return { grants: grants.map((grant) => ({ ...grantToWire(grant, now), token: '' })), nextPageToken };
   }
 
   async revokeGrant({ id }: RevokeGrantRequest, call: Call) {
