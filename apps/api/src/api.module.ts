@@ -15,6 +15,8 @@ import { Routes } from './routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunReader } from './runs/run-reader.ts';
 import { RunRoutes } from './runs/run-routes.ts';
+import { FiringRoutes } from './schedules/firing-routes.ts';
+import { ScheduleRoutes } from './schedules/schedule-routes.ts';
 import { Services } from './services.ts';
 import { Sessions } from './session/sessions.ts';
 import { Probe } from './status/probe.ts';
@@ -35,6 +37,8 @@ const routes = [
   GrantRoutes,
   DecisionRoutes,
   GitRoutes,
+  ScheduleRoutes,
+  FiringRoutes,
   StatusRoutes,
 ];
 

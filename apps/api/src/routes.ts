@@ -10,6 +10,8 @@ import { KeyRoutes } from './keys/key-routes.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunRoutes } from './runs/run-routes.ts';
+import { FiringRoutes } from './schedules/firing-routes.ts';
+import { ScheduleRoutes } from './schedules/schedule-routes.ts';
 import { StatusRoutes } from './status/status-routes.ts';
 import { BundleRoutes } from './workspaces/bundle-routes.ts';
 import { ContentRoutes } from './workspaces/content-routes.ts';
@@ -31,9 +33,26 @@ export class Routes {
     grants: GrantRoutes,
     decisions: DecisionRoutes,
     git: GitRoutes,
+    schedules: ScheduleRoutes,
+    firings: FiringRoutes,
     status: StatusRoutes,
   ) {
-    this.groups = [runs, runEvents, workspaces, content, bundles, roles, audit, keys, grants, decisions, git, status];
+    this.groups = [
+      runs,
+      runEvents,
+      workspaces,
+      content,
+      bundles,
+      roles,
+      audit,
+      keys,
+      grants,
+      decisions,
+      git,
+      schedules,
+      firings,
+      status,
+    ];
   }
 
   all(): Endpoint[] {

@@ -382,7 +382,7 @@ describe('the OpenAPI document', () => {
   test('is what the reference lists', async () => {
     const { Routes } = await import('../src/routes.ts');
     const page = readFileSync(new URL('../../../docs/reference/rest.md', import.meta.url), 'utf8');
-    const listed = [...page.matchAll(/^\| `((?:GET|POST|PUT) \S+)` \|/gm)].flatMap(([, route]) => route ?? []);
+    const listed = [...page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) \S+)` \|/gm)].flatMap(([, route]) => route ?? []);
     const routes = stack.provider(Routes).all();
     expect(routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace('+}', '}')}`).sort()).toEqual(
       listed.sort(),

@@ -36,7 +36,7 @@ export interface Request<Query, Body> {
 }
 
 export interface Endpoint<Query = unknown, Body = unknown> {
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** OpenAPI form: `/v1/runs/{id}:cancel`. */
   readonly path: string;
   readonly tag: string;

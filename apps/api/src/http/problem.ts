@@ -53,7 +53,12 @@ export type Problem = z.infer<typeof problemSchema>;
 export const statusOf = (fault: Fault): number => statusByReason[fault.reason] ?? httpStatus[fault.code];
 
 /** Compare-and-set that lost; behind `If-Match` HTTP calls it 412. */
-const stale: ReadonlySet<string> = new Set(['scheduler.role_changed', 'scheduler.conflict', 'workspace.conflict']);
+const stale: ReadonlySet<string> = new Set([
+  'scheduler.role_changed',
+  'scheduler.trigger_changed',
+  'scheduler.conflict',
+  'workspace.conflict',
+]);
 
 export const isStale = (fault: Fault): boolean => stale.has(fault.reason);
 
