@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   testkit: ['contracts', 'core', 'trust', 'bus', 'store', 'service'],
   'audit-verify': ['contracts'],
   agent: ['contracts', 'core'],
-  cli: ['audit-verify'],
+  cli: ['audit-verify', 'core'],
   service_app: ['contracts', 'core', 'trust', 'bus', 'store', 'service', 'audit-verify'],
 };
 

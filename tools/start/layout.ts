@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 
 const format = 1;
@@ -34,6 +34,8 @@ export interface Layout {
   /** What sandboxes see of the host; every directory above can be entered by an unprivileged user. */
   readonly runtime: string;
   readonly workspace: string;
+  /** npm prefix of coding agents; another one may be named by `SALLY_RUNNERS_DIR`. */
+  readonly runners: string;
   readonly token: string;
   readonly cliConfig: string;
   readonly lock: string;
@@ -63,13 +65,15 @@ export function prepareLayout(data: string): Layout {
     run,
     runtime,
     workspace: join(data, 'workspace'),
+    runners: resolve(process.env['SALLY_RUNNERS_DIR'] ?? join(data, 'runners')),
     token: join(data, 'token'),
     cliConfig: join(data, 'cli.json'),
     lock: join(data, 'lock'),
   };
   for (const directory of [layout.nats, layout.bucket, layout.secrets, layout.logs, layout.workspace])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const directory of [layout.run, layout.runtime]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  for (const directory of [layout.run, layout.runtime, layout.runners])
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
   // Anybody can foresee the name of a folder under `/tmp` and make it first.
   if (run !== join(data, 'run')) assertOwn(run, 'remove it');
   return layout;

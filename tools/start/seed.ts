@@ -18,9 +18,13 @@ export async function seed(stack: Stack, profile: string): Promise<Rest> {
   await ensureWorkspace(rest, 'company', companyFiles);
   await ensureWorkspace(rest, 'demo', demoFiles);
   for (const role of seededRoles(stack.modelUrl, profile)) await ensureRole(rest, role);
-  writeFileSync(stack.layout.cliConfig, JSON.stringify({ url: stack.url, tokenFile: stack.layout.token }), {
-    mode: 0o600,
-  });
+  writeFileSync(
+    stack.layout.cliConfig,
+    JSON.stringify({ url: stack.url, tokenFile: stack.layout.token, runners: stack.layout.runners }),
+    {
+      mode: 0o600,
+    },
+  );
   return rest;
 }
 

@@ -43,6 +43,7 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_RUNTIME_DIR: layout.runtime,
     SALLY_EGRESS_SOCKET: egressSocket(layout),
     SALLY_AGENT_BUNDLE: visibleFile(join(repository, 'dist', 'agent', 'agent.mjs'), layout.runtime, 'agent.mjs'),
+    SALLY_RUNNERS_DIR: layout.runners,
     SALLY_NODE: visibleFile(process.execPath, layout.runtime, 'node'),
   }),
   api: ({ options }) => ({

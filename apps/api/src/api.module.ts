@@ -12,6 +12,7 @@ import { KeyRoutes } from './keys/key-routes.ts';
 import { Live } from './live.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
 import { Routes } from './routes.ts';
+import { RunnerRoutes } from './runners/runner-routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunReader } from './runs/run-reader.ts';
 import { RunRoutes } from './runs/run-routes.ts';
@@ -32,6 +33,7 @@ const routes = [
   ContentRoutes,
   BundleRoutes,
   RoleRoutes,
+  RunnerRoutes,
   AuditRoutes,
   KeyRoutes,
   GrantRoutes,

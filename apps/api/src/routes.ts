@@ -8,6 +8,7 @@ import { GrantRoutes } from './grants/grant-routes.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { KeyRoutes } from './keys/key-routes.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
+import { RunnerRoutes } from './runners/runner-routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunRoutes } from './runs/run-routes.ts';
 import { FiringRoutes } from './schedules/firing-routes.ts';
@@ -28,6 +29,7 @@ export class Routes {
     content: ContentRoutes,
     bundles: BundleRoutes,
     roles: RoleRoutes,
+    runners: RunnerRoutes,
     audit: AuditRoutes,
     keys: KeyRoutes,
     grants: GrantRoutes,
@@ -44,6 +46,7 @@ export class Routes {
       content,
       bundles,
       roles,
+      runners,
       audit,
       keys,
       grants,

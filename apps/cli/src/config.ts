@@ -44,6 +44,16 @@ export function connectionOf(flags: ConnectionFlags, env = environment, from = p
   return { url: checked(url ?? defaultUrl), urlFrom: urlFrom ?? 'default', token, tokenFrom: tokenFrom ?? 'nowhere' };
 }
 
+/** npm prefix of the coding agents of this machine's edge; undefined where no stack of this project keeps one. */
+export function runnersFolder(env = environment, from = process.cwd()): string | undefined {
+  const folder = projectFolder(from);
+  const [path] = firstOf<Origin>(
+    [env['SALLY_RUNNERS_DIR'], 'environment'],
+    [folder === undefined ? undefined : readProject(folder)?.runners, 'project'],
+  );
+  return path === undefined ? undefined : resolve(path);
+}
+
 function firstOf<From>(
   ...candidates: readonly (readonly [string | undefined, From])[]
 ): readonly [string | undefined, From | undefined] {
@@ -68,12 +78,22 @@ function projectFolder(from: string): string | undefined {
   }
 }
 
-function readProject(folder: string): { readonly url?: string; readonly tokenFile?: string } | undefined {
+interface Project {
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly runners?: string;
+}
+
+function readProject(folder: string): Project | undefined {
   const path = join(folder, 'cli.json');
   if (!existsSync(path)) return undefined;
   try {
-    const { url, tokenFile } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-    return { ...(typeof url === 'string' ? { url } : {}), ...(typeof tokenFile === 'string' ? { tokenFile } : {}) };
+    const { url, tokenFile, runners } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    return {
+      ...(typeof url === 'string' && { url }),
+      ...(typeof tokenFile === 'string' && { tokenFile }),
+      ...(typeof runners === 'string' && { runners }),
+    };
   } catch {
     throw usage('the project file is not usable', `${path} is not JSON`, 'correct it or remove it');
   }

@@ -24,6 +24,10 @@ export function exitOfStatus(status: number): number {
   return exit.usage;
 }
 
+/** Exit code of a refused request whose reason is known. */
+export const exitOfProblem = (status: number, code: string): number =>
+  code === 'scheduler.runner_missing' ? exit.prerequisite : exitOfStatus(status);
+
 /** Exit code of a run that has ended, by its state and verdict. */
 export function exitOfRun(run: { readonly state: string; readonly verdict?: string }): number {
   if (run.verdict === 'budget_exhausted') return exit.budget;

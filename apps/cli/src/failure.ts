@@ -1,6 +1,6 @@
 /** An error a person can act on: what failed, why, what to do next. */
 
-import { exit, exitOfStatus } from './exit.ts';
+import { exit, exitOfProblem } from './exit.ts';
 
 /** RFC 9457 document as the API sends it; the CLI makes the same for its own failures. */
 export interface Problem {
@@ -44,7 +44,12 @@ export class Failure extends Error {
     const [why, ...rest] = problem.detail.split('; ');
     const more = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`);
     const reasons = more.length > 1 ? more.join(', ') : (why ?? problem.detail);
-    return new Failure(exitOfStatus(status), problem, reasons, rest.join('; ') || hint(status, problem.code));
+    return new Failure(
+      exitOfProblem(status, problem.code),
+      problem,
+      reasons,
+      rest.join('; ') || hint(status, problem.code),
+    );
   }
 }
 

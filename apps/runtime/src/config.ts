@@ -16,6 +16,8 @@ export const runtimeEnv = z.object({
   SALLY_AGENT_BUNDLE: z.string().startsWith('/'),
   /** Node binary of the sandboxes. */
   SALLY_NODE: z.string().startsWith('/'),
+  /** npm prefix of the coding agents of this machine, seen by sandboxes as `/opt/runners`; without it there are none. */
+  SALLY_RUNNERS_DIR: z.string().startsWith('/').optional(),
   /** Live workloads of this edge. */
   SALLY_RUNTIME_CAPACITY: z.coerce.number().int().min(1).max(1024).default(32),
   /** Live workloads of one principal; 0 means none. */

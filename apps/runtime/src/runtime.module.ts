@@ -18,6 +18,7 @@ import { MirrorDecisions } from './output/mirror-decisions.ts';
 import { BACKEND, EGRESS_SOCKET, GRACE_MS, RETENTION_MS } from './parts.ts';
 import { Courier } from './reports/courier.ts';
 import { RuntimeRpc } from './rpc/runtime.rpc.ts';
+import { Runners } from './runners/runners.ts';
 import { TetherCalls } from './tether/tether-calls.ts';
 import { RenewDispatch } from './tokens/renew-dispatch.ts';
 import { AdoptWorkloads } from './workloads/adopt-workloads.ts';
@@ -39,9 +40,10 @@ import { WorkloadBook } from './workloads/workload-book.ts';
 const labelOf = (directory: string): string => createHash('sha256').update(directory).digest('hex').slice(0, 12);
 
 function backendOf(env: RuntimeEnv, clock: Clock): ProcessBackend {
-  const { SALLY_RUNTIME_DIR: directory, SALLY_NODE: node, SALLY_AGENT_BUNDLE: agent } = env;
+  const { SALLY_RUNTIME_DIR: directory, SALLY_NODE: node, SALLY_AGENT_BUNDLE: agent, SALLY_RUNNERS_DIR: runners } = env;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return new ProcessBackend({ label: labelOf(directory), directory, node, agent, clock });
+  if (runners !== undefined) mkdirSync(runners, { recursive: true, mode: 0o755 });
+  return new ProcessBackend({ label: labelOf(directory), directory, node, agent, clock, ...(runners && { runners }) });
 }
 
 function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
@@ -68,6 +70,7 @@ function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
       useFactory: (env: RuntimeEnv) => new EdgeCapacity(env.SALLY_RUNTIME_CAPACITY),
       inject: [CONFIG],
     },
+    { provide: Runners, useFactory: (env: RuntimeEnv) => new Runners(env.SALLY_RUNNERS_DIR), inject: [CONFIG] },
     {
       provide: WorkloadBook,
       useFactory: (env: RuntimeEnv) =>

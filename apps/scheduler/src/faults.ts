@@ -55,11 +55,27 @@ export const runnerUnknown = (pointer: string, runner: string, known: readonly s
 export const providerInvalid = (pointer: string, why: string): Fault =>
   invalid('scheduler.provider_invalid', pointer, `${pointer}: ${why}`);
 
-export const providerMissing = (): Fault =>
+export const providerMissing = (runner: string): Fault =>
   invalid(
     'scheduler.provider_missing',
     '/role',
-    'the native runner calls a model and no provider is set; use a role that has one',
+    `the ${runner} runner calls a model and no provider is set; use a role that has one`,
+  );
+
+export const providerUnfit = (pointer: string, runner: string, speaks: readonly string[], given: string): Fault =>
+  invalid(
+    'scheduler.provider_unfit',
+    pointer,
+    `${runner} speaks ${speaks.join(' or ')} to its model and the provider speaks ${given}; use a provider that fits`,
+    { runner, speaks: speaks.join(','), given },
+  );
+
+export const runnerMissing = (runner: string, remedy: string): Fault =>
+  new Fault(
+    'failed_precondition',
+    'scheduler.runner_missing',
+    `no edge can run ${runner} because it is not installed; on the machine of the edge: ${remedy}`,
+    { runner, remedy },
   );
 
 export const mountInvalid = (pointer: string, why: string): Fault =>

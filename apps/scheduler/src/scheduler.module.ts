@@ -27,6 +27,7 @@ import { ApplyRole } from './roles/apply-role.ts';
 import { RoleStore } from './roles/role.store.ts';
 import { ScheduleRpc } from './rpc/schedule.rpc.ts';
 import { TriggerRpc } from './rpc/trigger.rpc.ts';
+import { ListRunners } from './runners/list-runners.ts';
 import { CancelRun } from './runs/cancel-run.ts';
 import { CreateRun } from './runs/create-run.ts';
 import { EndRun } from './runs/end-run.ts';
@@ -66,6 +67,7 @@ import { Wake } from './wake.ts';
     AttendDispatch,
     Sweeper,
     ReportWorkload,
+    ListRunners,
     RegisterEdge,
     HeartbeatEdge,
     AppendOutput,

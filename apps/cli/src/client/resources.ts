@@ -82,6 +82,16 @@ export interface Grant {
   readonly revoked_at?: string;
 }
 
+export interface Runner {
+  readonly runner: string;
+  readonly edge: string;
+  readonly backend: string;
+  readonly version: string;
+  readonly features: readonly string[];
+  readonly missing: readonly string[];
+  readonly remedy: string;
+}
+
 export interface AuditEvent {
   readonly id: string;
   readonly seq: number;

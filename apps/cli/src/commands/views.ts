@@ -1,6 +1,6 @@
 /** How each kind of thing looks in a table. */
 
-import type { AuditEvent, Commit, FileEntry, Grant, Role, Run, Workspace } from '../client/resources.ts';
+import type { AuditEvent, Commit, FileEntry, Grant, Role, Run, Runner, Workspace } from '../client/resources.ts';
 import { showAge } from '../duration.ts';
 import type { View } from '../output/printer.ts';
 
@@ -77,6 +77,19 @@ export const grantView = (now: number): View<Grant> => ({
     { title: 'expires', of: (grant) => (grant.expires_at ?? '').slice(0, 16) },
   ],
 });
+
+export const runnerView: View<Runner> = {
+  name: (runner) => runner.runner,
+  columns: [
+    { title: 'runner', of: (runner) => runner.runner },
+    { title: 'edge', of: (runner) => runner.edge },
+    { title: 'backend', of: (runner) => runner.backend },
+    { title: 'state', of: (runner) => (runner.missing.length === 0 ? 'ready' : 'missing') },
+    { title: 'version', of: (runner) => runner.version },
+    { title: 'features', of: (runner) => runner.features.join(' '), most: 48 },
+    { title: 'next', of: (runner) => runner.remedy },
+  ],
+};
 
 export const auditView: View<AuditEvent> = {
   name: (event) => event.id,

@@ -10,11 +10,11 @@ import { Fault } from '@sallyport/core/fault';
 import { Log } from '@sallyport/service/log';
 import { profiles } from '../profiles/profiles.ts';
 import { Backoff } from '../reports/backoff.ts';
+import { Runners } from '../runners/runners.ts';
 import { EndWorkload, leaseLost } from '../workloads/end-workload.ts';
 import { WorkloadBook } from '../workloads/workload-book.ts';
 import { EdgeName } from './edge-name.ts';
 
-const runners = ['native', 'exec'];
 const usualHeartbeatSeconds = 5;
 
 /** Live workloads of an edge; a class so that it can be injected. */
@@ -36,6 +36,7 @@ export class HoldLeases {
     bus: Bus,
     private readonly edge: EdgeName,
     private readonly capacity: EdgeCapacity,
+    private readonly runners: Runners,
     private readonly book: WorkloadBook,
     private readonly end: EndWorkload,
     private readonly log: Log,
@@ -65,9 +66,11 @@ export class HoldLeases {
     const backoff = new Backoff({ firstMs: 100, maxMs: 2_000 });
     while (!this.#stop.signal.aborted) {
       try {
+        const found = await this.runners.look(this.edge.name);
         const answer = await this.#scheduler.registerEdge({
           edge: this.edge.name,
-          runners,
+          runners: found.usable,
+          runnerDescriptions: found.descriptions,
           profiles: [...profiles.keys()],
           capacity: this.capacity.workloads,
         });
@@ -81,7 +84,7 @@ export class HoldLeases {
     return usualHeartbeatSeconds;
   }
 
-  /** Beats until the scheduler no longer knows the edge. */
+  /** Beats until the scheduler no longer knows the edge, or until what it offers has changed. */
   async #beat(seconds: number): Promise<void> {
     let failing = false;
     while (!this.#stop.signal.aborted) {
@@ -90,6 +93,7 @@ export class HoldLeases {
       try {
         await this.heartbeat();
         failing = false;
+        if (await this.runners.changed(this.edge.name)) return;
       } catch (thrown) {
         const fault = Fault.from(thrown);
         if (!failing) this.log.warn({ reason: fault.reason }, 'heartbeats are not taken');

@@ -92,9 +92,24 @@ const small: Profile = {
 /** For an edge on which nobody may write a cgroup: chosen by name, never fallen back to. */
 const bestEffort: Profile = { ...standard, name: 'best-effort', cgroup: 'best-effort' };
 
+/** For coding agents: programs of hundreds of megabytes that start compilers, test runners and servers of their own. */
+const coding: Profile = {
+  ...standard,
+  name: 'coding',
+  limits: {
+    ...standard.limits,
+    memoryBytes: { usual: 3 * gib, most: 16 * gib },
+    pids: { usual: 1024, most: 8192 },
+    cpuMillis: { usual: 2000, most: 16_000 },
+    diskBytes: { usual: 4 * gib, most: 64 * gib },
+  },
+  tmpBytes: gib,
+  shmBytes: 256 * mib,
+};
+
 /** Every profile this runtime offers, by name. */
 export const profiles: ReadonlyMap<string, Profile> = new Map(
-  [standard, small, bestEffort].map((profile) => [profile.name, profile]),
+  [standard, small, bestEffort, coding].map((profile) => [profile.name, profile]),
 );
 
 /**

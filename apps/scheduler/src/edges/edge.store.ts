@@ -1,5 +1,7 @@
 /** Edge rows. Edges serve every org, so they are read and written in system transactions. */
 
+import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { RunnerDescriptionSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import type { Db } from '@sallyport/store/store';
 import { conflict } from '../faults.ts';
 import type { EdgeStateName } from './edge.machine.ts';
@@ -15,6 +17,7 @@ interface Row {
   readonly profiles: readonly string[];
   readonly capacity: number;
   readonly seen_at: string;
+  readonly descriptions: readonly JsonValue[];
 }
 
 const edgeFrom = (row: Row): Edge => ({
@@ -27,7 +30,11 @@ const edgeFrom = (row: Row): Edge => ({
   profiles: row.profiles,
   capacity: row.capacity,
   seenAt: Number(row.seen_at),
+  descriptions: row.descriptions.map((json) => fromJson(RunnerDescriptionSchema, json, { ignoreUnknownFields: true })),
 });
+
+const stored = ({ descriptions }: Edge): string =>
+  JSON.stringify(descriptions.map((description) => toJson(RunnerDescriptionSchema, description)));
 
 /** An edge that may take a dispatch, and how many it holds. */
 export interface Place {
@@ -45,16 +52,26 @@ export class EdgeStore {
   /** Adds an edge; version 1. False when it was added meanwhile. */
   async add(db: Db, edge: Edge): Promise<boolean> {
     const rows = await db.query(
-      `INSERT INTO edge (id, state, reason, since, version, runners, profiles, capacity, seen_at) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8)
+      `INSERT INTO edge (id, state, reason, since, version, runners, profiles, capacity, seen_at, descriptions) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9)
        ON CONFLICT (id) DO NOTHING RETURNING id`,
-      [edge.id, edge.state, edge.reason, edge.since, edge.runners, edge.profiles, edge.capacity, edge.seenAt],
+      [
+        edge.id,
+        edge.state,
+        edge.reason,
+        edge.since,
+        edge.runners,
+        edge.profiles,
+        edge.capacity,
+        edge.seenAt,
+        stored(edge),
+      ],
     );
     return rows.length > 0;
   }
 
   async save(db: Db, edge: Edge): Promise<void> {
     const rows = await db.query(
-      `UPDATE edge SET state = $3, reason = $4, since = $5, runners = $6, profiles = $7, capacity = $8, seen_at = $9, version = version + 1
+      `UPDATE edge SET state = $3, reason = $4, since = $5, runners = $6, profiles = $7, capacity = $8, seen_at = $9, descriptions = $10, version = version + 1
        WHERE id = $1 AND version = $2 RETURNING id`,
       [
         edge.id,
@@ -66,6 +83,7 @@ export class EdgeStore {
         edge.profiles,
         edge.capacity,
         edge.seenAt,
+        stored(edge),
       ],
     );
     if (rows.length === 0) throw conflict(edge.id);
@@ -116,6 +134,14 @@ export class EdgeStore {
       [heardSince],
     );
     return row?.room ?? 0;
+  }
+
+  /** Active edges heard since a time, by name. */
+  async heard(db: Db, heardSince: number): Promise<readonly Edge[]> {
+    const rows = await db.query<Row>(`SELECT * FROM edge WHERE state = 'active' AND seen_at > $1 ORDER BY id`, [
+      heardSince,
+    ]);
+    return rows.map(edgeFrom);
   }
 
   /** Edges not heard since a time that do not yet count as gone. */

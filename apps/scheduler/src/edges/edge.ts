@@ -1,6 +1,6 @@
 /** An edge as the scheduler keeps it. */
 
-import { EdgeState } from '@sallyport/contracts/schedule/v1/schedule';
+import { EdgeState, type RunnerDescription } from '@sallyport/contracts/schedule/v1/schedule';
 import { type EdgeMove, type EdgeStateName, edgeMachine } from './edge.machine.ts';
 
 export interface Edge {
@@ -14,6 +14,8 @@ export interface Edge {
   /** Workloads it takes at a time. */
   readonly capacity: number;
   readonly seenAt: number;
+  /** What it found of each runner when it looked. */
+  readonly descriptions: readonly RunnerDescription[];
 }
 
 export const edgeStateWire = {

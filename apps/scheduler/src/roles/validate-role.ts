@@ -3,7 +3,8 @@
 import type { Role } from '@sallyport/contracts/schedule/v1/schedule';
 import { Dialect, type Provider } from '@sallyport/contracts/unit/v1/unit';
 import { isSlug } from '@sallyport/core/ids';
-import { nameInvalid, providerInvalid, providerMissing, runnerUnknown, textInvalid } from '../faults.ts';
+import { nameInvalid, providerInvalid, runnerUnknown, textInvalid } from '../faults.ts';
+import { checkProviderOf } from '../runners/check-provider.ts';
 import { checkMounts, checkTogether, isPrintable, runners } from '../runs/check-fields.ts';
 import { checkLimits } from '../runs/limits.ts';
 
@@ -15,7 +16,7 @@ export function checkRole(role: Role): void {
   if (!isSlug(role.name)) throw nameInvalid('/role/name');
   if (!runners.includes(role.runner)) throw runnerUnknown('/role/runner', role.runner, runners);
   if (role.provider !== undefined) checkProvider(role.provider, '/role/provider');
-  if (role.runner === 'native' && role.provider === undefined) throw providerMissing();
+  checkProviderOf(role.runner, role.provider, '/role/provider/dialect');
   if (role.profile !== '' && !isSlug(role.profile)) throw nameInvalid('/role/profile');
   if (role.tools.length > maxTools) throw textInvalid('/role/tools', maxTools);
   role.tools.forEach((tool, index) => {

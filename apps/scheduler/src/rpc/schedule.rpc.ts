@@ -30,6 +30,7 @@ import { AppendOutput } from '../output/append-output.ts';
 import { ListOutput } from '../output/list-output.ts';
 import { ApplyRole } from '../roles/apply-role.ts';
 import { RoleStore } from '../roles/role.store.ts';
+import { ListRunners } from '../runners/list-runners.ts';
 import { CancelRun } from '../runs/cancel-run.ts';
 import { CreateRun } from '../runs/create-run.ts';
 import { ListRuns } from '../runs/list-runs.ts';
@@ -48,6 +49,7 @@ export class ScheduleRpc implements Handlers<typeof ScheduleService> {
     private readonly register: RegisterEdge,
     private readonly heartbeat: HeartbeatEdge,
     private readonly report: ReportWorkload,
+    private readonly runners: ListRunners,
   ) {}
 
   async applyRole(request: ApplyRoleRequest, call: Call) {
@@ -107,7 +109,7 @@ export class ScheduleRpc implements Handlers<typeof ScheduleService> {
     throw new Fault('unavailable', 'scheduler.inputs', 'inputs are not served');
   }
 
-  listRunners(): never {
-    throw new Fault('unavailable', 'scheduler.inputs', 'inputs are not served');
+  async listRunners() {
+    return { runners: [...(await this.runners.execute())] };
   }
 }

@@ -1,11 +1,12 @@
 /** Rules that roles and runs share. Pure. */
 
 import { type Mount, MountMode } from '@sallyport/contracts/unit/v1/unit';
+import { codingAgents } from '@sallyport/core/coding-agents';
 import { isSlug } from '@sallyport/core/ids';
 import { mountInvalid, mountTwice, nameInvalid } from '../faults.ts';
 
 /** Runners that a sandbox can drive. */
-export const runners: readonly string[] = ['native', 'exec'];
+export const runners: readonly string[] = ['native', 'exec', 'acp', ...codingAgents.map(({ runner }) => runner)];
 
 const maxMounts = 32;
 

@@ -11,7 +11,9 @@ import {
   type Unit,
   UnitSchema,
 } from '@sallyport/contracts/unit/v1/unit';
-import { argvInvalid, limitRaised, profileFixed, providerMissing, startInvalid, startMissing } from '../faults.ts';
+import { argvInvalid, limitRaised, profileFixed, startInvalid, startMissing } from '../faults.ts';
+import { checkProviderOf } from '../runners/check-provider.ts';
+import { usualProfile } from '../runners/usual-profile.ts';
 import { checkTogether } from './check-fields.ts';
 import { limitNames, mergeLimits, raises } from './limits.ts';
 
@@ -31,8 +33,10 @@ type Base = Pick<Role, 'name' | 'runner' | 'tools' | 'profile' | 'persona' | 'mo
 const bare = (runner: string): Base => ({ name: '', runner, tools: [], profile: '', persona: '', mounts: [] });
 
 /** The profile a run of it will have. */
-export const profileOf = (request: CreateRunRequest, role: Pick<Role, 'profile'> | undefined): string =>
-  request.profile || role?.profile || 'default';
+export const profileOf = (
+  request: Pick<CreateRunRequest, 'profile' | 'runner'>,
+  role: Pick<Role, 'profile' | 'runner'> | undefined,
+): string => request.profile || role?.profile || usualProfile(role?.runner ?? request.runner);
 
 /** The envelope without its dispatch id, from a request that passed `checkRequest`. */
 export function unitFor(request: CreateRunRequest, role: Role | undefined, frame: Frame): Unit {
@@ -61,9 +65,10 @@ export function unitFor(request: CreateRunRequest, role: Role | undefined, frame
 }
 
 function checkRunner({ runner, provider }: Base, argv: readonly string[]): void {
-  if (runner === 'native' && provider === undefined) throw providerMissing();
-  if (runner === 'exec' && argv.length === 0) throw argvInvalid('/argv', 'the exec runner needs a command');
-  if (runner !== 'exec' && argv.length > 0)
+  checkProviderOf(runner, provider, '/role');
+  const takesCommand = runner === 'exec' || runner === 'acp';
+  if (takesCommand && argv.length === 0) throw argvInvalid('/argv', `the ${runner} runner needs a command`);
+  if (!takesCommand && argv.length > 0)
     throw argvInvalid('/argv', `the ${runner} runner takes no command; use the exec runner`);
 }
 

@@ -33,6 +33,7 @@ import { EdgeStore } from '../edges/edge.store.ts';
 import { idempotencyMismatch, roleNotFound } from '../faults.ts';
 import { Peers } from '../peers.ts';
 import { RoleStore } from '../roles/role.store.ts';
+import { requireRunner } from '../runners/require-runner.ts';
 import { profileOf, unitFor } from './compose-unit.ts';
 import { type IdempotencyKey, IdempotencyStore, type Remembered } from './idempotency.store.ts';
 import { headStartMs, newRun } from './new-run.ts';
@@ -112,7 +113,9 @@ export class CreateRun {
       if (request.role !== '' && role === undefined) throw roleNotFound(request.role);
       const runner = role?.runner ?? request.runner;
       const heardSince = now - this.config.SALLY_LEASE_MS;
-      return { role, before, edge: await this.edges.placeFor(db, runner, profileOf(request, role), heardSince) };
+      const edge = await this.edges.placeFor(db, runner, profileOf(request, role), heardSince);
+      if (edge === undefined) requireRunner(runner, await this.edges.heard(db, heardSince));
+      return { role, before, edge };
     });
   }
 

@@ -4,14 +4,14 @@ import { packageOf } from '@sallyport/core/coding-agents';
 import type { Work } from '../../work.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
 import type { Adapter, Turn } from './adapter.ts';
-import { type Conversation, conversationOf, foreign, restored } from './conversation.ts';
+import { conversationOf, restored } from './conversation.ts';
 import { type Evidence, type Judgement, judge, outcomeOf } from './evidence.ts';
 import { writeHome } from './home.ts';
 import { instructionsOf } from './instructions.ts';
 import { preflight } from './preflight.ts';
 import { findProgram, type Program, programFolder } from './program.ts';
 import { TurnProcess } from './turn-process.ts';
-import { type Patience, usualPatience } from './watchdogs.ts';
+import { type Patience, patienceWithin } from './watchdogs.ts';
 
 export interface CliParts {
   readonly env: Readonly<Record<string, string>>;
@@ -103,8 +103,6 @@ export class CliRunner implements Runner {
       throw new NotStarted(judge({ exit, forced: undefined, closing: trouble, reply: '', refusedLast: false }));
     }
     const { conversation } = work;
-    if (conversation !== undefined && conversation.runner !== this.name)
-      throw refuse(...foreign(conversation, this.name));
     await writeHome(turn.home, [
       { path: instructions, data: instructionsOf(work.persona, work.mounts, work.directory) },
       ...(conversation === undefined ? [] : restored(conversation, this.adapter.session, turn)),
@@ -124,7 +122,7 @@ export class CliRunner implements Runner {
       stdin: command.stdin,
       read: adapter.reader(turn),
       emit,
-      patience: this.parts.patience ?? usualPatience,
+      patience: this.parts.patience ?? patienceWithin(work.idleSeconds),
     });
     const stop = (): void => running.stop();
     signal.addEventListener('abort', stop);
@@ -134,7 +132,7 @@ export class CliRunner implements Runner {
     const judgement = judge(evidence);
     await tell(judgement, emit);
     const native = seen.native ?? turn.native;
-    const conversation: Conversation | undefined =
+    const conversation =
       native === undefined
         ? undefined
         : await conversationOf(

@@ -2,14 +2,9 @@
 
 import { mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
+import type { SessionEntry } from '../../sessions/session-file.ts';
 import { systemCode } from '../../system-error.ts';
 import type { HomeFile } from './adapter.ts';
-
-/** One file of a conversation, by its path below HOME. */
-export interface KeptFile {
-  readonly path: string;
-  readonly data: Uint8Array;
-}
 
 /** Throws a plain Error for a path that leads out of HOME. */
 function inside(home: string, path: string): string {
@@ -38,8 +33,12 @@ export async function writeHome(home: string, files: readonly HomeFile[]): Promi
 }
 
 /** Files below a folder of HOME that are wanted, in the order of their paths; a folder that is not there holds none. Links are left out. */
-export async function readHome(home: string, folder: string, wanted: (path: string) => boolean): Promise<KeptFile[]> {
-  const found: KeptFile[] = [];
+export async function readHome(
+  home: string,
+  folder: string,
+  wanted: (path: string) => boolean,
+): Promise<SessionEntry[]> {
+  const found: SessionEntry[] = [];
   const visit = async (path: string): Promise<void> => {
     const entries = await readdir(join(home, path), { withFileTypes: true }).catch((error: unknown) => {
       if (systemCode(error) === 'ENOENT') return [];

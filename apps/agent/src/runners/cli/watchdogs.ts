@@ -11,6 +11,10 @@ export interface Patience {
 
 export const usualPatience: Patience = { stallMillis: 600_000, lingerMillis: 10_000 };
 
+/** Patience that ends before the workload's own idle limit does, so that the cause is told and the conversation kept; 0 or less is no limit. */
+export const patienceWithin = (idleSeconds: number, patience = usualPatience): Patience =>
+  idleSeconds <= 0 ? patience : { ...patience, stallMillis: Math.min(patience.stallMillis, idleSeconds * 750) };
+
 /** Ends a program at most once, for the first reason that comes up. */
 export class Watchdogs {
   /** Why the program was ended; undefined when it ended by itself. */

@@ -31,6 +31,8 @@ export interface ProcessBackendOptions {
   readonly node: string;
   /** Supervisor bundle, seen as `/opt/sallyport/agent.mjs`; without one the path does not exist. */
   readonly agent?: string;
+  /** Folder seen as `/opt/runners`; what it holds may change while sandboxes run. */
+  readonly runners?: string;
   readonly clock: Clock;
 }
 
@@ -293,18 +295,19 @@ export class ProcessBackend implements Backend {
   }
 
   private async prepare(): Promise<Ground> {
-    const { directory, node, agent } = this.options;
+    const { directory, node, agent, runners } = this.options;
     const machine = machineOf(process.arch);
     if (machine === undefined) throw isolationMissing('seccomp', `no system call filter is known for ${process.arch}`);
     await mkdir(join(directory, 'rootfs'), { recursive: true });
     const etc = await makeEtc(join(directory, 'rootfs'));
     const view = this.isRoot()
-      ? await openView([etc, node, ...(agent === undefined ? [] : [agent]), directory])
+      ? await openView([etc, node, ...[agent, runners].filter((path) => path !== undefined), directory])
       : directView;
     const sources = {
       etc: view.see(etc),
       node: view.see(node),
       agent: agent === undefined ? undefined : view.see(agent),
+      runners: runners === undefined ? undefined : view.see(runners),
     };
     const bytes = seccompBytes(machine);
     const filter = join(directory, 'rootfs', `filter-${sha256Hex(bytes).slice(0, 16)}`);

@@ -92,6 +92,7 @@ export interface RootfsSources {
   readonly etc: string;
   readonly node: string;
   readonly agent: string | undefined;
+  readonly runners: string | undefined;
 }
 
 /** A root ready to be bound: the options that make it, and a hash that says what it is. */
@@ -134,6 +135,7 @@ export async function describeRootfs(
     ['--perms', '0755', '--dir', '/opt', '--perms', '0755', '--dir', '/opt/sallyport'],
     ['--ro-bind', sources.node, '/opt/sallyport/node'],
     sources.agent === undefined ? [] : ['--ro-bind', sources.agent, '/opt/sallyport/agent.mjs'],
+    sources.runners === undefined ? [] : ['--ro-bind', sources.runners, '/opt/runners'],
   ].flat();
   const binds = options.filter((word) => word.startsWith('/')).sort();
   const agent = agentFile === undefined ? '' : sha256Hex(await readFile(agentFile));
