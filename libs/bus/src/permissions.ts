@@ -4,7 +4,7 @@
  */
 
 import { type Caller, callers } from '@sallyport/core/access';
-import { epochChanged, inboxPrefix } from './subject.ts';
+import { epochChanged, eventListen, inboxPrefix } from './subject.ts';
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -24,7 +24,7 @@ export type StreamName = keyof typeof streams;
 /** Events beyond RPC: who says them, who hears them. */
 const events: Readonly<Record<Caller, Permissions>> = {
   identity: { publish: [epochChanged], subscribe: [epochChanged] },
-  scheduler: { publish: ['run.v1.*.*.event'], subscribe: [epochChanged] },
+  scheduler: { publish: ['run.v1.*.*.event'], subscribe: [epochChanged, eventListen] },
   runtime: {
     publish: ['runtime.v1.*.*.event', 'unit.v1.*.*.out', 'edge.v1.*.heartbeat'],
     subscribe: [epochChanged, 'egress.v1.*.*.decision', 'unit.v1.*.*.in', 'edge.v1.*.lease'],
@@ -36,7 +36,10 @@ const events: Readonly<Record<Caller, Permissions>> = {
     publish: ['unit.v1.*.*.in'],
     subscribe: [epochChanged, 'unit.v1.*.*.out', 'run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'],
   },
-  operator: { publish: [], subscribe: ['run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'] },
+  operator: {
+    publish: ['event.v1.*.*.operator'],
+    subscribe: ['run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'],
+  },
 };
 
 /** Requests a stream's owner sends to JetStream itself. */

@@ -22,6 +22,23 @@ export const unitIn = (org: string, dispatch: string): string => `unit.v1.${org}
 export const runtimeEvent = (org: string, workload: string): string => `runtime.v1.${org}.${workload}.event`;
 export const runEvent = (org: string, run: string): string => `run.v1.${org}.${run}.event`;
 export const auditEvent = (org: string, environment: string): string => `audit.v1.${org}.${environment}.event`;
+
+/** Events that start runs, handed in by the bus user that goes by the name of `producer`. */
+export const eventIn = (org: string, environment: string, producer: string): string =>
+  `event.v1.${org}.${environment}.${producer}`;
+
+/** What takes events in: every org, environment and producer. */
+export const eventListen = 'event.v1.*.*.*';
+
+/** The parts of an event's subject, or undefined when it is not one. */
+export function parseEventSubject(
+  subject: string,
+): { readonly org: string; readonly environment: string; readonly producer: string } | undefined {
+  const [event, version, org, environment, producer, ...rest] = subject.split('.');
+  if (event !== 'event' || version !== 'v1' || org === undefined || environment === undefined) return undefined;
+  return producer === undefined || rest.length > 0 ? undefined : { org, environment, producer };
+}
+
 export const egressDecision = (org: string, dispatch: string): string => `egress.v1.${org}.${dispatch}.decision`;
 
 /** Raised revocation epochs, pushed to every verifier. */
