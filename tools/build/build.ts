@@ -108,7 +108,11 @@ async function bundle(out: string): Promise<void> {
   await Promise.all([
     build({
       ...common,
-      entryPoints: Object.fromEntries(entries.map((name) => [name, `apps/${name}/src/main.ts`])),
+      entryPoints: {
+        ...Object.fromEntries(entries.map((name) => [name, `apps/${name}/src/main.ts`])),
+        // A thread of the scheduler, beside the service that starts it.
+        'scheduler-filter': 'apps/scheduler/src/subscriptions/filter-worker.ts',
+      },
       outdir: join(out, 'services'),
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',

@@ -38,7 +38,7 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_BUCKET_DIR: layout.bucket,
   }),
   egress: ({ layout }) => ({ SALLY_EGRESS_SOCKET: egressSocket(layout) }),
-  scheduler: () => ({}),
+  scheduler: ({ secrets }) => ({ SALLY_SCHEDULER_KEK_FILE: secrets.keyFile('scheduler.kek') }),
   runtime: ({ layout }) => ({
     SALLY_RUNTIME_DIR: layout.runtime,
     SALLY_EGRESS_SOCKET: egressSocket(layout),

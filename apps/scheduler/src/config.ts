@@ -27,6 +27,8 @@ export const schedulerEnv = z.object({
   SALLY_MISFIRE_MS: ms(60_000),
   /** Between two sweeps. */
   SALLY_SWEEP_MS: ms(1_000),
+  /** File of 32 random bytes, mode 0600, that seals the secrets of webhooks; without one there are no webhooks. */
+  SALLY_SCHEDULER_KEK_FILE: z.string().default(''),
 });
 
 export type SchedulerConfig = z.infer<typeof schedulerEnv>;

@@ -169,6 +169,130 @@ export const pageInvalid = (pointer: string): Fault =>
 export const conflict = (what: string): Fault =>
   new Fault('aborted', 'scheduler.conflict', `${what} changed meanwhile; nothing was done, try again`, { what });
 
+export const eventMissing = (): Fault =>
+  invalid('scheduler.event_missing', '/event', 'the request holds no event; send a CloudEvents 1.0 event');
+
+export const eventInvalid = (pointer: string, why: string): Fault =>
+  invalid('scheduler.event_invalid', pointer, `${pointer}: ${why}`);
+
+export const eventTooLarge = (limit: number): Fault =>
+  invalid(
+    'scheduler.event_too_large',
+    '/data',
+    `the event has more than ${limit} bytes as JSON; put the rest where the agent can fetch it, and send its address`,
+    { limit: String(limit) },
+  );
+
+export const eventMalformed = (): Fault =>
+  invalid(
+    'scheduler.event_malformed',
+    '/',
+    'the message is no CloudEvents 1.0 event; send application/cloudevents+json in UTF-8, or ce- headers',
+  );
+
+export const eventPlace = (): Fault =>
+  invalid(
+    'scheduler.event_place',
+    '/',
+    'an event belongs to an org and an environment by its subject, event.v1.<org>.<environment>.<producer>',
+  );
+
+export const sourceReserved = (prefix: string): Fault =>
+  new Fault(
+    'permission_denied',
+    'scheduler.source_reserved',
+    `sources below ${prefix} are those of signed webhooks; use another source`,
+    { pointer: '/source', prefix },
+  );
+
+export const eventsWaiting = (limit: number): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.events_waiting',
+    `${limit} events of this environment wait to be looked at; send it again later`,
+    { limit: String(limit) },
+  );
+
+export const intakeBusy = (): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.intake_busy',
+    'too many events come in at once; send it again in a moment',
+  );
+
+export const eventNotFound = (event: string): Fault =>
+  new Fault(
+    'not_found',
+    'scheduler.event_not_found',
+    'there is no such event in this environment, or its week is over; list the events to find it',
+    { event: event.slice(0, 64) },
+  );
+
+export const subscriptionMissing = (): Fault =>
+  invalid('scheduler.subscription_missing', '/subscription', 'the request holds no subscription; send all of it');
+
+export const subscriptionsFull = (limit: number): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.subscriptions_full',
+    `an environment has at most ${limit} subscriptions; remove one that nobody needs`,
+    { limit: String(limit) },
+  );
+
+export const filterInvalid = (pointer: string, why: string): Fault =>
+  invalid('scheduler.filter_invalid', pointer, `${pointer}: ${why}`);
+
+export const filtersBusy = (): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.filters_busy',
+    'the expressions of this org have used up their time; simplify the costly ones, more comes in a few seconds',
+  );
+
+export const webhookMissing = (): Fault =>
+  invalid('scheduler.webhook_missing', '/webhook', 'the request holds no webhook; send all of it');
+
+export const webhookNotFound = (name: string): Fault =>
+  new Fault('not_found', 'scheduler.webhook_not_found', 'this environment has no such webhook; list them to find it', {
+    name: name.slice(0, 64),
+  });
+
+export const webhooksFull = (limit: number): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.webhooks_full',
+    `an environment has at most ${limit} webhooks; remove one that nobody needs`,
+    { limit: String(limit) },
+  );
+
+export const webhooksOff = (): Fault =>
+  new Fault(
+    'failed_precondition',
+    'scheduler.webhooks_off',
+    'this scheduler has no key to seal secrets with; set SALLY_SCHEDULER_KEK_FILE and start it again',
+  );
+
+export const webhookUnverified = (): Fault =>
+  new Fault(
+    'unauthenticated',
+    'scheduler.webhook_unverified',
+    'there is no such webhook, or the request is not signed with its secret; check the address, the secret and that the body is sent as it was signed',
+  );
+
+export const webhookStale = (): Fault =>
+  new Fault(
+    'unauthenticated',
+    'scheduler.webhook_stale',
+    "the request is signed, and more than five minutes off; check the sender's clock and sign each try anew",
+  );
+
+export const webhooksBusy = (): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'scheduler.webhooks_busy',
+    'too many requests come in at once; try again in a moment',
+  );
+
 export const dispatchNotFound = (dispatch: string): Fault =>
   new Fault('not_found', 'scheduler.dispatch_not_found', 'there is no such dispatch; stop the workload', {
     dispatch: dispatch.slice(0, 64),

@@ -1,8 +1,10 @@
 /** All wiring of the scheduler. */
 
 import { Module } from '@nestjs/common';
+import { CONFIG } from '@sallyport/service/start';
 import { AfterworkStore } from './afterwork/afterwork.store.ts';
 import { AfterworkRunner } from './afterwork/afterwork.ts';
+import type { SchedulerConfig } from './config.ts';
 import { AttendDispatch } from './dispatches/attend-dispatch.ts';
 import { DispatchStore } from './dispatches/dispatch.store.ts';
 import { EdgeSight } from './dispatches/edge-sight.ts';
@@ -12,6 +14,13 @@ import { Sweeper } from './dispatches/sweeper.ts';
 import { EdgeStore } from './edges/edge.store.ts';
 import { HeartbeatEdge } from './edges/heartbeat-edge.ts';
 import { RegisterEdge } from './edges/register-edge.ts';
+import { EventStore } from './events/event.store.ts';
+import { EventIntake } from './events/event-intake.ts';
+import { EventMatcher } from './events/event-matcher.ts';
+import { ListEvents } from './events/list-events.ts';
+import { MatchEvent } from './events/match-event.ts';
+import { ReceiveEvent } from './events/receive-event.ts';
+import { SendEvent } from './events/send-event.ts';
 import { FireTrigger } from './firings/fire-trigger.ts';
 import { FiringStore } from './firings/firing.store.ts';
 import { FiringAlarm } from './firings/firing-alarm.ts';
@@ -40,9 +49,19 @@ import { FireSchedule } from './schedules/fire-schedule.ts';
 import { ListSchedules } from './schedules/list-schedules.ts';
 import { ScheduleLoop } from './schedules/schedule-loop.ts';
 import { SwitchSchedule } from './schedules/switch-schedule.ts';
+import { ApplySubscription } from './subscriptions/apply-subscription.ts';
+import { DeleteSubscription } from './subscriptions/delete-subscription.ts';
+import { FilterJudge } from './subscriptions/filter-judge.ts';
+import { ListSubscriptions } from './subscriptions/list-subscriptions.ts';
+import { WantedEvents } from './subscriptions/wanted-events.ts';
 import { GiveConsent } from './triggers/give-consent.ts';
 import { TriggerStore } from './triggers/trigger.store.ts';
 import { Wake } from './wake.ts';
+import { ChangeWebhook } from './webhooks/change-webhook.ts';
+import { ReceiveWebhook } from './webhooks/receive-webhook.ts';
+import { WebhookStore } from './webhooks/webhook.store.ts';
+import { WebhookRefusals } from './webhooks/webhook-refusals.ts';
+import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
 
 @Module({
   controllers: [ScheduleRpc, TriggerRpc],
@@ -87,6 +106,27 @@ import { Wake } from './wake.ts';
     ListSchedules,
     FireDue,
     ScheduleLoop,
+    ApplySubscription,
+    DeleteSubscription,
+    ListSubscriptions,
+    FilterJudge,
+    WantedEvents,
+    EventStore,
+    MatchEvent,
+    EventMatcher,
+    ReceiveEvent,
+    SendEvent,
+    ListEvents,
+    EventIntake,
+    WebhookStore,
+    WebhookRefusals,
+    ChangeWebhook,
+    ReceiveWebhook,
+    {
+      provide: WebhookSecrets,
+      inject: [CONFIG],
+      useFactory: (config: SchedulerConfig) => WebhookSecrets.open(config.SALLY_SCHEDULER_KEK_FILE),
+    },
   ],
 })
 export class SchedulerModule {}

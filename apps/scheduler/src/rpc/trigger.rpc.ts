@@ -4,29 +4,46 @@ import { BusController } from '@sallyport/bus/controller';
 import type { Handlers } from '@sallyport/bus/handlers';
 import {
   type ApplyScheduleRequest,
+  type ApplySubscriptionRequest,
+  type ApplyWebhookRequest,
   type ConsentTriggerRequest,
   type DeleteScheduleRequest,
+  type DeleteSubscriptionRequest,
+  type DeleteWebhookRequest,
   type FireScheduleRequest,
+  type GetEventRequest,
   type GetScheduleRequest,
+  type GetSubscriptionRequest,
+  type ListEventsRequest,
   type ListFiringsRequest,
   type ListSchedulesRequest,
+  type ListSubscriptionsRequest,
+  type ListWebhooksRequest,
   type PauseScheduleRequest,
   type PreviewScheduleRequest,
+  type ReceiveWebhookRequest,
   type ResumeScheduleRequest,
+  type RotateWebhookRequest,
+  type SendEventRequest,
   TriggerService,
 } from '@sallyport/contracts/schedule/v1/trigger';
 import { sessionOf } from '@sallyport/core/call';
-import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { triggerAccess } from '../access.ts';
+import { eventWire } from '../events/event.ts';
+import { ListEvents } from '../events/list-events.ts';
+import { SendEvent } from '../events/send-event.ts';
 import { ListFirings } from '../firings/list-firings.ts';
 import { ApplySchedule } from '../schedules/apply-schedule.ts';
 import { FireSchedule } from '../schedules/fire-schedule.ts';
 import { ListSchedules } from '../schedules/list-schedules.ts';
 import { SwitchSchedule } from '../schedules/switch-schedule.ts';
+import { ApplySubscription } from '../subscriptions/apply-subscription.ts';
+import { DeleteSubscription } from '../subscriptions/delete-subscription.ts';
+import { ListSubscriptions } from '../subscriptions/list-subscriptions.ts';
 import { GiveConsent } from '../triggers/give-consent.ts';
-
-const unserved = (): Fault => new Fault('unavailable', 'scheduler.events', 'events are not served');
+import { ChangeWebhook } from '../webhooks/change-webhook.ts';
+import { ReceiveWebhook } from '../webhooks/receive-webhook.ts';
 
 @BusController(TriggerService, triggerAccess)
 export class TriggerRpc implements Handlers<typeof TriggerService> {
@@ -37,6 +54,13 @@ export class TriggerRpc implements Handlers<typeof TriggerService> {
     private readonly schedules: ListSchedules,
     private readonly firings: ListFirings,
     private readonly consent: GiveConsent,
+    private readonly applySub: ApplySubscription,
+    private readonly removeSub: DeleteSubscription,
+    private readonly subscriptions: ListSubscriptions,
+    private readonly send: SendEvent,
+    private readonly events: ListEvents,
+    private readonly webhooks: ChangeWebhook,
+    private readonly receive: ReceiveWebhook,
   ) {}
 
   async applySchedule(request: ApplyScheduleRequest, call: Call) {
@@ -80,51 +104,55 @@ export class TriggerRpc implements Handlers<typeof TriggerService> {
     return this.firings.execute(request, sessionOf(call));
   }
 
-  applySubscription(): never {
-    throw unserved();
+  async applySubscription(request: ApplySubscriptionRequest, call: Call) {
+    return { subscription: await this.applySub.execute(request, sessionOf(call), call.token ?? '') };
   }
 
-  getSubscription(): never {
-    throw unserved();
+  async getSubscription({ name }: GetSubscriptionRequest, call: Call) {
+    return { subscription: await this.subscriptions.get(name, sessionOf(call)) };
   }
 
-  listSubscriptions(): never {
-    throw unserved();
+  async listSubscriptions(request: ListSubscriptionsRequest, call: Call) {
+    return this.subscriptions.execute(request, sessionOf(call));
   }
 
-  deleteSubscription(): never {
-    throw unserved();
+  async deleteSubscription({ name }: DeleteSubscriptionRequest, call: Call) {
+    await this.removeSub.execute(name, sessionOf(call));
+    return {};
   }
 
-  sendEvent(): never {
-    throw unserved();
+  async sendEvent(request: SendEventRequest, call: Call) {
+    const { event, replayed } = await this.send.execute(request, sessionOf(call));
+    return { event: eventWire(event), replayed };
   }
 
-  getEvent(): never {
-    throw unserved();
+  async getEvent({ id }: GetEventRequest, call: Call) {
+    return { event: await this.events.get(id, sessionOf(call)) };
   }
 
-  listEvents(): never {
-    throw unserved();
+  async listEvents(request: ListEventsRequest, call: Call) {
+    return this.events.execute(request, sessionOf(call));
   }
 
-  applyWebhook(): never {
-    throw unserved();
+  async applyWebhook({ webhook }: ApplyWebhookRequest, call: Call) {
+    return this.webhooks.apply(webhook, sessionOf(call));
   }
 
-  listWebhooks(): never {
-    throw unserved();
+  async listWebhooks(_request: ListWebhooksRequest, call: Call) {
+    return { webhooks: await this.webhooks.list(sessionOf(call)) };
   }
 
-  rotateWebhook(): never {
-    throw unserved();
+  async rotateWebhook({ name }: RotateWebhookRequest, call: Call) {
+    return this.webhooks.rotate(name, sessionOf(call));
   }
 
-  deleteWebhook(): never {
-    throw unserved();
+  async deleteWebhook({ name }: DeleteWebhookRequest, call: Call) {
+    await this.webhooks.remove(name, sessionOf(call));
+    return {};
   }
 
-  receiveWebhook(): never {
-    throw unserved();
+  async receiveWebhook(request: ReceiveWebhookRequest) {
+    const { event, replayed } = await this.receive.execute(request);
+    return { event: event.id, replayed };
   }
 }

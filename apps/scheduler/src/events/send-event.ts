@@ -1,0 +1,27 @@
+/** Takes an event in that a person or a program of theirs hands in. */
+
+import { Injectable } from '@nestjs/common';
+import type { SendEventRequest } from '@sallyport/contracts/schedule/v1/trigger';
+import type { SessionClaims } from '@sallyport/core/claims';
+import type { CloudEvent } from '@sallyport/core/cloud-event';
+import { eventMissing, sourceReserved } from '../faults.ts';
+import { cloudFrom, webhookSources } from './event.ts';
+import { type Received, ReceiveEvent } from './receive-event.ts';
+
+/** Refuses a source under which only webhooks come in. */
+export function checkSource(event: CloudEvent): CloudEvent {
+  if (event.source.startsWith(webhookSources)) throw sourceReserved(webhookSources);
+  return event;
+}
+
+@Injectable()
+export class SendEvent {
+  constructor(private readonly receive: ReceiveEvent) {}
+
+  execute({ event }: SendEventRequest, { org, env, sub }: SessionClaims): Promise<Received> {
+    return this.receive.execute({ org, environment: env, producer: sub }, () => {
+      if (event === undefined) throw eventMissing();
+      return checkSource(cloudFrom(event));
+    });
+  }
+}

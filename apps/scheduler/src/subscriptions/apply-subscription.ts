@@ -1,0 +1,127 @@
+/** Creates or replaces a subscription; with consent, gives the grant it runs on too. */
+
+import { Injectable } from '@nestjs/common';
+import type { ApplySubscriptionRequest, Subscription } from '@sallyport/contracts/schedule/v1/trigger';
+import type { SessionClaims } from '@sallyport/core/claims';
+import { Clock } from '@sallyport/core/clock';
+import { newId } from '@sallyport/core/ids';
+import { OutboxRelay } from '@sallyport/service/relay';
+import { enqueue } from '@sallyport/store/outbox';
+import { type Db, isUniqueViolation, Store } from '@sallyport/store/store';
+import {
+  conflict,
+  filterInvalid,
+  limitInvalid,
+  roleNotFound,
+  subscriptionMissing,
+  subscriptionsFull,
+  triggerChanged,
+  triggerNotFound,
+} from '../faults.ts';
+import { RoleStore } from '../roles/role.store.ts';
+import { changeRow } from '../triggers/change-record.ts';
+import { checkWithRole } from '../triggers/check-template.ts';
+import { checkMayConsent, GiveConsent } from '../triggers/give-consent.ts';
+import { TriggerStore } from '../triggers/trigger.store.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+import { FilterJudge } from './filter-judge.ts';
+import { type SubscriptionSpec, specBytes, specHash, subscriptionWire } from './subscription.ts';
+import { checkSubscription } from './validate-subscription.ts';
+
+/** Subscriptions of one environment: every event is held against each of them. */
+const maxSubscriptions = 500;
+
+interface Applied {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly spec: SubscriptionSpec;
+  readonly ifVersion: number;
+}
+
+@Injectable()
+export class ApplySubscription {
+  constructor(
+    private readonly store: Store,
+    private readonly triggers: TriggerStore,
+    private readonly roles: RoleStore,
+    private readonly judge: FilterJudge,
+    private readonly consent: GiveConsent,
+    private readonly relay: OutboxRelay,
+    private readonly clock: Clock,
+  ) {}
+
+  async execute(request: ApplySubscriptionRequest, claims: SessionClaims, token: string): Promise<Subscription> {
+    const { subscription, ifVersion, consent, terms } = request;
+    if (subscription === undefined) throw subscriptionMissing();
+    if (ifVersion < 0n) throw limitInvalid('/if_version');
+    if (consent) checkMayConsent(claims);
+    const spec = checkSubscription(subscription);
+    const wrong = spec.expression === '' ? undefined : await this.judge.check(claims.org, spec.expression);
+    if (wrong !== undefined) throw filterInvalid('/subscription/expression', wrong);
+    const applied = { name: subscription.name, paused: subscription.paused, spec, ifVersion: Number(ifVersion) };
+    let trigger = await this.#put(applied, claims);
+    this.relay.kick();
+    if (consent) ({ trigger } = await this.consent.execute(trigger, terms, claims, token));
+    return subscriptionWire(trigger);
+  }
+
+  async #put(applied: Applied, claims: SessionClaims): Promise<Trigger> {
+    try {
+      return await this.store.tx(claims.org, (db) => this.#putIn(db, applied, claims));
+    } catch (error) {
+      if (isUniqueViolation(error, 'trigger_name')) throw conflict(applied.name);
+      throw error;
+    }
+  }
+
+  async #putIn(db: Db, { name, paused, spec, ifVersion }: Applied, claims: SessionClaims): Promise<Trigger> {
+    const role = spec.template.role === '' ? undefined : await this.roles.get(db, claims.env, spec.template.role);
+    if (spec.template.role !== '' && role === undefined) throw roleNotFound(spec.template.role);
+    checkWithRole(spec.template, role, '/subscription/run');
+    const before = await this.triggers.lockNamed(db, { environment: claims.env, kind: 'subscription', name });
+    if (before === undefined && ifVersion > 0) throw triggerNotFound('subscription', name);
+    if (before !== undefined && ifVersion > 0 && before.version !== ifVersion) throw triggerChanged(before.version);
+    if (before === undefined && (await this.#isFull(db, claims.env))) throw subscriptionsFull(maxSubscriptions);
+    const stored = await this.triggers.put(db, {
+      ...(before ?? this.#fresh(name, spec, claims)),
+      spec: specBytes(spec),
+      specHash: specHash(spec),
+      template: spec.template,
+      overlap: spec.overlap,
+      paused,
+    });
+    await enqueue(db, [changeRow(stored, 'applied', claims, this.clock)]);
+    return stored;
+  }
+
+  async #isFull(db: Db, environment: string): Promise<boolean> {
+    const filter = { environment, kind: 'subscription', after: '', limit: maxSubscriptions } as const;
+    return (await this.triggers.list(db, filter)).length >= maxSubscriptions;
+  }
+
+  #fresh(name: string, spec: SubscriptionSpec, claims: SessionClaims): Trigger {
+    const now = this.clock.now();
+    return {
+      id: newId('subscription', now),
+      org: claims.org,
+      environment: claims.env,
+      kind: 'subscription',
+      name,
+      version: 1,
+      spec: new Uint8Array(),
+      specHash: '',
+      template: spec.template,
+      overlap: spec.overlap,
+      paused: false,
+      grant: '',
+      grantHash: '',
+      subject: '',
+      grantTrouble: '',
+      createdAt: now,
+      createdBy: claims.sub,
+      deletedAt: undefined,
+      cursorAt: now,
+      nextAt: undefined,
+    };
+  }
+}

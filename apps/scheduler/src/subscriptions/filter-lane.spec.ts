@@ -1,0 +1,97 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { systemClock } from '@sallyport/core/clock';
+import { FilterLane } from './filter-lane.ts';
+
+const lane = new FilterLane(systemClock);
+
+afterAll(() => lane.close());
+
+const order = {
+  type: 'order.created',
+  source: '/shop',
+  subject: 'order/7',
+  time: Date.UTC(2026, 0, 2),
+  dataContentType: '',
+  data: Buffer.from(JSON.stringify({ total: 120, items: ['a', 'b'], note: 'urgent' })),
+};
+
+const judge = (...expressions: string[]) => lane.ask({ kind: 'judge', event: order, expressions });
+const check = (...expressions: string[]) => lane.ask({ kind: 'check', expressions });
+
+/** More work than anybody waits for: the size of the data to the third power. */
+const hostile = 'data.all(a, data.all(b, data.all(c, a + b + c > 0.0)))';
+const many = { ...order, data: Buffer.from(JSON.stringify(Array.from({ length: 5_000 }, () => 1))) };
+
+describe('an expression', () => {
+  test.each<[string, string]>([
+    ['data.total > 100', 'yes'],
+    ['data.total > 200', 'no'],
+    ["type == 'order.created' && source.startsWith('/sh') && subject == 'order/7'", 'yes'],
+    ["time > timestamp('2026-01-01T00:00:00Z')", 'yes'],
+    ["'b' in data.items", 'yes'],
+    ["data.items.exists(i, i == 'c')", 'no'],
+    ["data.note.matches('^urg')", 'yes'],
+    ['has(data.total)', 'yes'],
+    ['data.missing == 1', 'no'],
+    ['data.constructor == 1', 'no'],
+    ['has(data.__proto__)', 'no'],
+    ['data.total', 'no'],
+    ["'true'", 'no'],
+    ['1 +', 'no'],
+  ])('%s answers %s', async (expression, verdict) => {
+    expect(await judge(expression)).toEqual([verdict]);
+  });
+
+  test('sees text as text and other data as bytes', async () => {
+    const text = { ...order, dataContentType: 'text/plain', data: Buffer.from('hello') };
+    const bytes = { ...order, dataContentType: 'image/png', data: Buffer.from([1]) };
+    expect(await lane.ask({ kind: 'judge', event: text, expressions: ["data == 'hello'"] })).toEqual(['yes']);
+    expect(await lane.ask({ kind: 'judge', event: bytes, expressions: ['size(data) == 1'] })).toEqual(['yes']);
+  });
+
+  test('is not judged when it takes too long, and its neighbours are', async () => {
+    const expressions = ['true', hostile, 'false', hostile, 'size(data) == 5000'];
+    const answers = await lane.ask({ kind: 'judge', event: many, expressions });
+    expect(answers).toEqual(['yes', undefined, 'no', undefined, 'yes']);
+  });
+
+  test('is not judged when it takes too much memory', async () => {
+    const flood = 'data.map(a, data.map(b, data.map(c, [a, b, c]))).size() > 0';
+    const answers = await lane.ask({ kind: 'judge', event: many, expressions: [flood, 'true'] });
+    expect(answers).toEqual([undefined, 'yes']);
+  });
+
+  test('of linear time is judged over the largest data', async () => {
+    const data = Buffer.from(JSON.stringify(`${'a'.repeat(250_000)}!`));
+    const answers = await lane.ask({
+      kind: 'judge',
+      event: { ...order, data },
+      expressions: ["data.matches('^(a+)+$')"],
+    });
+    expect(answers).toEqual(['no']);
+  });
+
+  test('stays apart from the next one when the data nests deeply', async () => {
+    const data = Buffer.from(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    const answers = await lane.ask({ kind: 'judge', event: { ...order, data }, expressions: ['data == data', 'true'] });
+    expect(answers[1]).toBe('yes');
+  });
+});
+
+describe('a check', () => {
+  test.each(['data.total > 100', 'data.items.all(i, i.size() > 0)', 'true', "{'a': type}.a == 'x'"])(
+    'passes %s',
+    async (expression) => expect(await check(expression)).toEqual(['']),
+  );
+
+  test.each([
+    ['1 +', 'found'],
+    ['nobody == 1', 'nobody'],
+    ['data.all(i, j > 0)', 'j'],
+    ['secret(data)', 'secret'],
+    [`${'('.repeat(2_000)}1${')'.repeat(2_000)}`, 'deep'],
+  ])('says what is wrong with %s', async (expression, word) => {
+    const [why = ''] = await check(expression);
+    expect(why).toContain(word);
+  });
+});

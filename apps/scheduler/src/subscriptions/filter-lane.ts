@@ -1,0 +1,137 @@
+/**
+ * One thread for expressions, and the clock over it: what is not answered in time ends the thread and counts as too costly.
+ *
+ * An expression that overruns gets one more try with more time and a fresh thread, so that a busy machine is not taken for a costly
+ * expression.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '@sallyport/core/clock';
+import type { Ask, Told } from './filter-words.ts';
+
+/** Milliseconds for one expression: at first, and when it is tried again. */
+const budgets = [250, 2_000] as const;
+
+/** Answers of an ask, one each; undefined where there was none in time. */
+export type Answers = readonly (string | undefined)[];
+
+interface Waiting {
+  readonly ask: Ask;
+  readonly took: (ms: number) => void;
+  readonly done: (answers: Answers) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** The bundle holds the thread's code beside the service's; the sources hold it beside this file. */
+const code = new URL(
+  import.meta.url.endsWith('.ts') ? './filter-worker.ts' : './scheduler-filter.mjs',
+  import.meta.url,
+);
+
+export class FilterLane {
+  readonly #queue: Waiting[] = [];
+  #worker: Worker | undefined;
+  #busy = false;
+  #closed = false;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no thread can be had. */
+  ask(ask: Ask, took: (ms: number) => void = () => undefined): Promise<Answers> {
+    return new Promise((done, failed) => {
+      this.#queue.push({ ask, took, done, failed });
+      void this.#drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#end();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const started = this.#clock.monotonic();
+      await this.#answer(next.ask).then(next.done, next.failed);
+      next.took(this.#clock.monotonic() - started);
+    }
+    this.#busy = false;
+  }
+
+  async #answer(ask: Ask): Promise<Answers> {
+    const answers: (string | undefined)[] = ask.expressions.map(() => undefined);
+    const [first, second] = budgets;
+    let open = answers.map((_, index) => index);
+    const overran: number[] = [];
+    while (open.length > 0 && !this.#closed) {
+      await this.#part(ask, open, answers, first);
+      const stuck = open.find((index) => answers[index] === undefined);
+      if (stuck === undefined) break;
+      overran.push(stuck);
+      open = open.filter((index) => index > stuck);
+    }
+    for (const index of overran) if (!this.#closed) await this.#part(ask, [index], answers, second);
+    return answers;
+  }
+
+  /** Has some of the expressions answered; stops at the first that overruns. */
+  async #part(ask: Ask, open: readonly number[], answers: (string | undefined)[], budgetMs: number): Promise<void> {
+    const worker = await this.#started();
+    await new Promise<void>((resolve) => {
+      let left = open.length;
+      const stop = (): void => {
+        clearTimeout(timer);
+        worker.off('message', onTold).off('exit', stop);
+        resolve();
+      };
+      const late = (): void => {
+        const at = left;
+        // What was said while this thread was busy is heard before the other one is judged.
+        setImmediate(() => setImmediate(() => (left === at ? void this.#end().then(stop) : undefined)));
+      };
+      let timer = setTimeout(late, budgetMs);
+      const onTold = ({ index, said }: Told): void => {
+        clearTimeout(timer);
+        answers[open[index] ?? -1] = said;
+        left -= 1;
+        if (left === 0) stop();
+        else timer = setTimeout(late, budgetMs);
+      };
+      worker.on('message', onTold).once('exit', stop);
+      worker.postMessage({ ...ask, expressions: open.map((index) => ask.expressions[index]) });
+    });
+  }
+
+  async #started(): Promise<Worker> {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(code, {
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+      env: {},
+      stdout: true,
+      stderr: true,
+    });
+    // A thread that runs out of memory says so here; its exit ends the wait.
+    worker.on('error', () => undefined);
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    worker.unref();
+    this.#worker = worker;
+    await new Promise<void>((ready, failed) => {
+      worker.once('message', () => ready());
+      worker.once('exit', () => failed(new Error('the thread that judges expressions ended at its start')));
+    });
+    return worker;
+  }
+
+  async #end(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+}
