@@ -12,6 +12,7 @@ import { grantCommands } from './tree/grant-tree.ts';
 import { roleCommands } from './tree/role-tree.ts';
 import { runCommands } from './tree/run-tree.ts';
 import { runnerCommands } from './tree/runner-tree.ts';
+import { scheduleCommands } from './tree/schedule-tree.ts';
 import { stackCommands } from './tree/stack-tree.ts';
 import { workspaceCommands } from './tree/workspace-tree.ts';
 import { version } from './version.ts';
@@ -116,6 +117,7 @@ export function commands(said: string[], bind: Bind): Command {
   runCommands(program, bind);
   workspaceCommands(program, bind);
   roleCommands(program, bind);
+  scheduleCommands(program, bind);
   grantCommands(program, bind);
   runnerCommands(program, bind);
   auditCommands(program, bind);

@@ -65,6 +65,47 @@ export interface Role {
   readonly mounts: readonly Mount[];
 }
 
+/** What each firing asks for. */
+export interface RunTemplate {
+  readonly role?: string;
+  readonly runner?: string;
+  readonly argv?: readonly string[];
+  readonly start?: { readonly inline?: string; readonly path?: string; readonly session?: string };
+  readonly mounts?: readonly Mount[];
+  readonly session?: string;
+  readonly profile?: string;
+}
+
+export interface Schedule {
+  readonly id: string;
+  readonly name: string;
+  readonly cron: string;
+  readonly time_zone: string;
+  readonly run?: RunTemplate;
+  readonly misfire?: string;
+  readonly misfire_cap: number;
+  readonly overlap?: string;
+  readonly paused: boolean;
+  readonly grant: string;
+  readonly consent_needed: boolean;
+  readonly version: number;
+  readonly spec_hash: string;
+  readonly next_at?: string;
+  readonly created_at?: string;
+  readonly created_by: string;
+}
+
+export interface Firing {
+  readonly id: string;
+  readonly trigger: string;
+  readonly due_at?: string;
+  readonly decided_at?: string;
+  readonly outcome?: string;
+  readonly reason: string;
+  readonly run: string;
+  readonly event: string;
+}
+
 export interface Grant {
   readonly id: string;
   readonly state: string;

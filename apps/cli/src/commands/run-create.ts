@@ -59,7 +59,8 @@ function bodyOf(context: Context, role: string | undefined, flags: Flags): Recor
   };
 }
 
-function taskOf(context: Context, flags: Flags): string | undefined {
+/** The task of --task or --task-file; undefined when neither is given. */
+export function taskOf(context: Context, flags: Flags): string | undefined {
   const file = textOf(flags, 'taskFile');
   const task = textOf(flags, 'task');
   if (file !== undefined && task !== undefined)
