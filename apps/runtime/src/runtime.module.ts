@@ -13,6 +13,7 @@ import type { RuntimeEnv } from './config.ts';
 import { EdgeLife } from './edge/edge-life.ts';
 import { EdgeName } from './edge/edge-name.ts';
 import { EdgeCapacity, HoldLeases } from './edge/hold-leases.ts';
+import { ReceiveInputs } from './inputs/receive-inputs.ts';
 import { Mounts } from './mounts/mounts.ts';
 import { MirrorDecisions } from './output/mirror-decisions.ts';
 import { BACKEND, EGRESS_SOCKET, GRACE_MS, RETENTION_MS } from './parts.ts';
@@ -92,6 +93,7 @@ function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
     KeepWorkloads,
     LaunchWorkload,
     MirrorDecisions,
+    ReceiveInputs,
     ReclaimWorkload,
     RenewDispatch,
     SettleWorkload,

@@ -28,6 +28,9 @@ import { FiringDesk } from './firings/firing-desk.ts';
 import { ListFirings } from './firings/list-firings.ts';
 import { ReleaseWaiting } from './firings/release-waiting.ts';
 import { StartFiring } from './firings/start-firing.ts';
+import { DeliverInputs } from './inputs/deliver-inputs.ts';
+import { InputStore } from './inputs/input.store.ts';
+import { SendInput } from './inputs/send-input.ts';
 import { AppendOutput } from './output/append-output.ts';
 import { ListOutput } from './output/list-output.ts';
 import { OutputStore } from './output/output.store.ts';
@@ -89,6 +92,9 @@ import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
     ListRunners,
     RegisterEdge,
     HeartbeatEdge,
+    InputStore,
+    DeliverInputs,
+    SendInput,
     AppendOutput,
     ListOutput,
     TriggerStore,

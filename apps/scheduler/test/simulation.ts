@@ -111,6 +111,7 @@ export class History {
       troubledSince: undefined,
       workloadSeq: 0,
       outputOffset: 0,
+      waitingSince: undefined,
     };
   }
 

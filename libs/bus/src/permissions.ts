@@ -24,7 +24,7 @@ export type StreamName = keyof typeof streams;
 /** Events beyond RPC: who says them, who hears them. */
 const events: Readonly<Record<Caller, Permissions>> = {
   identity: { publish: [epochChanged], subscribe: [epochChanged] },
-  scheduler: { publish: ['run.v1.*.*.event'], subscribe: [epochChanged, eventListen] },
+  scheduler: { publish: ['run.v1.*.*.event', 'unit.v1.*.*.in'], subscribe: [epochChanged, eventListen] },
   runtime: {
     publish: ['runtime.v1.*.*.event', 'unit.v1.*.*.out', 'edge.v1.*.heartbeat'],
     subscribe: [epochChanged, 'egress.v1.*.*.decision', 'unit.v1.*.*.in', 'edge.v1.*.lease'],
@@ -33,7 +33,7 @@ const events: Readonly<Record<Caller, Permissions>> = {
   egress: { publish: ['egress.v1.*.*.decision'], subscribe: [epochChanged] },
   audit: { publish: ['audit.v1.*.*.event'], subscribe: [epochChanged] },
   api: {
-    publish: ['unit.v1.*.*.in'],
+    publish: [],
     subscribe: [epochChanged, 'unit.v1.*.*.out', 'run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'],
   },
   operator: {

@@ -42,6 +42,11 @@ const alwaysKept: ReadonlySet<string> = new Set(['result', 'error']);
 const alwaysKeptBytes = 128 * 1024;
 const alwaysKeptEvents = 64;
 
+/** How inputs went is kept too, without an agent's words: who sent one must learn its end. */
+const inputBodies: ReadonlySet<string> = new Set(['inputTaken', 'inputEnded', 'sessionSaved']);
+const inputEventBytes = 2 * 1024;
+const inputEvents = 40_000;
+
 /** Bytes of one event: what the bus carries with room for its envelope. An agent's are smaller, since its calls are. */
 const maxEventBytes = 1536 * 1024;
 
@@ -73,6 +78,7 @@ export class OutputLog {
   #local = 0n;
   #kept = 0;
   #exempt = 0;
+  #exemptInputs = 0;
   #dropped = 0;
   #result: Result | undefined;
   #stagedAt: number;
@@ -117,8 +123,7 @@ export class OutputLog {
     const kept: { event: UnitEvent; local: bigint }[] = [];
     const droppedBefore = this.#dropped;
     for (const given of fresh) {
-      const event = this.#stamp(given.body as EventBody);
-      const bytes = toBinary(UnitEventSchema, event).length;
+      const { event, bytes } = this.#sized(given.body as EventBody);
       const local = this.#local + 1n;
       if (!this.#fits(event, bytes)) {
         this.#local = local;
@@ -176,8 +181,21 @@ export class OutputLog {
     return create(UnitEventSchema, { id: newId('event', now), org, run, dispatch, seq: this.#seq + 1n, at, body });
   }
 
+  /** An event with its place; the end of an input that is too long for what is left goes without the agent's words. */
+  #sized(body: EventBody): { event: UnitEvent; bytes: number } {
+    const event = this.#stamp(body);
+    const bytes = toBinary(UnitEventSchema, event).length;
+    if (body.case !== 'inputEnded' || this.#kept + bytes <= this.#options.limitBytes) return { event, bytes };
+    const short = this.#stamp({ case: 'inputEnded', value: { ...body.value, reply: '' } });
+    return { event: short, bytes: toBinary(UnitEventSchema, short).length };
+  }
+
   #fits(event: UnitEvent, bytes: number): boolean {
     if (this.#kept + bytes <= this.#options.limitBytes) return true;
+    if (inputBodies.has(event.body.case ?? '') && bytes <= inputEventBytes) {
+      this.#exemptInputs += 1;
+      return this.#exemptInputs <= inputEvents;
+    }
     if (!alwaysKept.has(event.body.case ?? '') || bytes > alwaysKeptBytes) return false;
     this.#exempt += 1;
     return this.#exempt <= alwaysKeptEvents;

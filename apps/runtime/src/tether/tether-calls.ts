@@ -99,10 +99,14 @@ function take(live: LiveWorkload, first: bigint, events: MessageShape<typeof Emi
 }
 
 async function awaitControl(live: LiveWorkload, body: string, signal: AbortSignal): Promise<string> {
-  decode(AwaitControlRequestSchema, body);
-  const either = AbortSignal.any([signal, live.ending.signal]);
-  if (!either.aborted) await sleep(controlMs, undefined, { signal: either }).catch(() => undefined);
-  return encode(AwaitControlResponseSchema, { stop: live.ending.signal.aborted });
+  const { after } = decode(AwaitControlRequestSchema, body);
+  const held = new AbortController();
+  const forget = live.inputs.onHeld(() => held.abort());
+  const either = AbortSignal.any([signal, live.ending.signal, held.signal]);
+  const isQuiet = !either.aborted && live.inputs.after(after).inputs.length === 0;
+  if (isQuiet) await sleep(controlMs, undefined, { signal: either }).catch(() => undefined);
+  forget();
+  return encode(AwaitControlResponseSchema, { stop: live.ending.signal.aborted, ...live.inputs.after(after) });
 }
 
 /** Rejects when nobody waits for the answer any more. */

@@ -17,6 +17,8 @@ import { ProofKey } from '@sallyport/trust/proof';
 import type { Backend } from '../backends/backend.ts';
 
 import { unknownProfile } from '../faults.ts';
+import { InputLog } from '../inputs/input-log.ts';
+import { ReceiveInputs } from '../inputs/receive-inputs.ts';
 import { OutputLog } from '../output/output-log.ts';
 import { OutputSender } from '../output/output-sender.ts';
 import { BACKEND, EGRESS_SOCKET } from '../parts.ts';
@@ -28,7 +30,7 @@ import { TetherServer } from '../tether/tether-server.ts';
 import { DispatchAccess } from '../tokens/dispatch-access.ts';
 import { Journal } from './journal.ts';
 import { LiveWorkload } from './live-workload.ts';
-import { orgOf, type WorkloadRecord } from './workload.ts';
+import { isLive, orgOf, type WorkloadRecord } from './workload.ts';
 import { WorkloadBook } from './workload-book.ts';
 
 @Injectable()
@@ -39,6 +41,7 @@ export class AttendWorkload {
     private readonly book: WorkloadBook,
     private readonly journal: Journal,
     private readonly calls: TetherCalls,
+    private readonly inputs: ReceiveInputs,
     private readonly audit: AuditClient,
     private readonly bus: Bus,
     private readonly clock: Clock,
@@ -78,9 +81,11 @@ export class AttendWorkload {
       append: (events) => append([...events]),
       log: this.log,
     });
-    const live = new LiveWorkload({ record, profile, limits, output, sender, access, clock: this.clock });
+    const inputs = new InputLog(join(this.journal.directoryOf(id), 'inputs.jsonl'));
+    const live = new LiveWorkload({ record, profile, limits, output, sender, inputs, access, clock: this.clock });
     // A workload may end before anybody asked for its work.
     live.work.promise.catch(() => undefined);
+    if (isLive(record.state)) live.deaf = this.inputs.open(live);
     this.book.attend(live);
     return live;
   }

@@ -29,6 +29,7 @@ interface Row {
   readonly troubled_since: string | null;
   readonly workload_seq: string;
   readonly output_offset: string;
+  readonly waiting_since: string | null;
 }
 
 export const dispatchFrom = (row: Row): Dispatch => ({
@@ -55,6 +56,7 @@ export const dispatchFrom = (row: Row): Dispatch => ({
   troubledSince: row.troubled_since === null ? undefined : Number(row.troubled_since),
   workloadSeq: Number(row.workload_seq),
   outputOffset: Number(row.output_offset),
+  waitingSince: row.waiting_since === null ? undefined : Number(row.waiting_since),
 });
 
 export class DispatchStore {

@@ -36,6 +36,8 @@ export interface Dispatch {
   readonly workloadSeq: number;
   /** Added to a dispatch's output sequence to make it a sequence of the run. */
   readonly outputOffset: number;
+  /** Since when it has nothing to do, as its output told; undefined while it works. */
+  readonly waitingSince: number | undefined;
 }
 
 /** Every bound of the scheduler, in milliseconds. */

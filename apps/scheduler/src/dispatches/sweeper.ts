@@ -11,6 +11,7 @@ import { AfterworkRunner } from '../afterwork/afterwork.ts';
 import type { SchedulerConfig } from '../config.ts';
 import { EdgeStore } from '../edges/edge.store.ts';
 import { movedEdge } from '../edges/edge.ts';
+import { DeliverInputs } from '../inputs/deliver-inputs.ts';
 import { IdempotencyStore } from '../runs/idempotency.store.ts';
 import type { RunRecord } from '../runs/run.ts';
 import { Wake } from '../wake.ts';
@@ -38,6 +39,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly attend: AttendDispatch,
     private readonly offer: OfferDispatch,
     private readonly afterwork: AfterworkRunner,
+    private readonly inputs: DeliverInputs,
     private readonly edges: EdgeStore,
     private readonly keys: IdempotencyStore,
     private readonly relay: OutboxRelay,
@@ -95,6 +97,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (due.length === room) this.wake.ring();
     }
     if (await this.afterwork.sweep()) this.wake.ring();
+    await this.inputs.sweep();
     if (round % agingEvery === 0) await this.#age(now);
   }
 

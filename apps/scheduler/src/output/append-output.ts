@@ -4,9 +4,12 @@ import { toBinary } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
 import type { DispatchClaims } from '@sallyport/core/claims';
+import { Clock } from '@sallyport/core/clock';
 import { Store } from '@sallyport/store/store';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
 import { dispatchNotFound, outputForeign, outputInvalid, staleEpoch } from '../faults.ts';
+import { followInputs } from '../inputs/follow-inputs.ts';
+import { InputStore } from '../inputs/input.store.ts';
 import { OutputStore } from './output.store.ts';
 
 const maxEvents = 1_000;
@@ -17,6 +20,8 @@ export class AppendOutput {
     private readonly store: Store,
     private readonly dispatches: DispatchStore,
     private readonly output: OutputStore,
+    private readonly inputs: InputStore,
+    private readonly clock: Clock,
   ) {}
 
   /** Answers the last sequence of the batch. */
@@ -29,6 +34,7 @@ export class AppendOutput {
       if (dispatch.epoch !== tctx.lease.epoch) throw staleEpoch(dispatch.id, tctx.lease.epoch, dispatch.epoch);
       const rows = events.map((event) => ({ seq: Number(event.seq), body: toBinary(UnitEventSchema, event) }));
       await this.output.append(db, { dispatch: dispatch.id, org, run, offset: dispatch.outputOffset }, rows);
+      await followInputs(db, this.inputs, dispatch, events, this.clock.now());
     });
     return events.reduce((last, event) => (event.seq > last ? event.seq : last), 0n);
   }

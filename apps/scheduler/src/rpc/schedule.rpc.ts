@@ -16,9 +16,9 @@ import {
   type RegisterEdgeRequest,
   type ReportWorkloadRequest,
   ScheduleService,
+  type SendInputRequest,
 } from '@sallyport/contracts/schedule/v1/schedule';
 import { dispatchOf, sessionOf } from '@sallyport/core/call';
-import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { Store } from '@sallyport/store/store';
 import { scheduleAccess } from '../access.ts';
@@ -26,6 +26,7 @@ import { ReportWorkload } from '../dispatches/report-workload.ts';
 import { HeartbeatEdge } from '../edges/heartbeat-edge.ts';
 import { RegisterEdge } from '../edges/register-edge.ts';
 import { roleNotFound } from '../faults.ts';
+import { SendInput } from '../inputs/send-input.ts';
 import { AppendOutput } from '../output/append-output.ts';
 import { ListOutput } from '../output/list-output.ts';
 import { ApplyRole } from '../roles/apply-role.ts';
@@ -43,6 +44,7 @@ export class ScheduleRpc implements Handlers<typeof ScheduleService> {
     private readonly apply: ApplyRole,
     private readonly create: CreateRun,
     private readonly cancel: CancelRun,
+    private readonly send: SendInput,
     private readonly runs: ListRuns,
     private readonly output: ListOutput,
     private readonly append: AppendOutput,
@@ -105,8 +107,8 @@ export class ScheduleRpc implements Handlers<typeof ScheduleService> {
     return { lastSeq: await this.append.execute(events, dispatchOf(call)) };
   }
 
-  sendInput(): never {
-    throw new Fault('unavailable', 'scheduler.inputs', 'inputs are not served');
+  async sendInput(request: SendInputRequest, call: Call) {
+    return this.send.execute(request, sessionOf(call));
   }
 
   async listRunners() {

@@ -11,7 +11,7 @@ import {
   type Unit,
   UnitSchema,
 } from '@sallyport/contracts/unit/v1/unit';
-import { argvInvalid, limitRaised, profileFixed, startInvalid, startMissing } from '../faults.ts';
+import { argvInvalid, limitRaised, profileFixed, startInvalid, startMissing, stayUnfit } from '../faults.ts';
 import { checkProviderOf } from '../runners/check-provider.ts';
 import { usualProfile } from '../runners/usual-profile.ts';
 import { checkTogether } from './check-fields.ts';
@@ -45,6 +45,7 @@ export function unitFor(request: CreateRunRequest, role: Role | undefined, frame
   checkTogether(base.mounts, request.mounts, '/mounts');
   checkRunner(base, request.argv);
   checkWithin(base, request);
+  if (request.stay && base.runner === 'exec') throw stayUnfit(base.runner);
   return create(UnitSchema, {
     run: frame.run,
     task: frame.task,
@@ -57,6 +58,7 @@ export function unitFor(request: CreateRunRequest, role: Role | undefined, frame
     trigger: { kind: TriggerKind.NOW, reference: request.idempotencyKey || frame.run },
     start: startFor(request, base.runner, mounts),
     session: request.session,
+    stay: request.stay,
     ...(base.provider === undefined ? {} : { provider: base.provider }),
     limits: mergeLimits(base.limits, request.limits),
     profile: profileOf(request, base),

@@ -7,6 +7,7 @@ import { AfterworkStore } from '../afterwork/afterwork.store.ts';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
 import { type Dispatch, end } from '../dispatches/dispatch.ts';
 import type { Outcome } from '../dispatches/outcome.ts';
+import { InputStore } from '../inputs/input.store.ts';
 import { runMachine } from './run.machine.ts';
 import { RunStore } from './run.store.ts';
 import type { RunRecord } from './run.ts';
@@ -22,6 +23,7 @@ export class EndRun {
   constructor(
     private readonly dispatches: DispatchStore,
     private readonly runs: RunStore,
+    private readonly inputs: InputStore,
     private readonly afterwork: AfterworkStore,
     private readonly clock: Clock,
   ) {}
@@ -43,6 +45,7 @@ export class EndRun {
       message: outcome.message,
       ending: outcome.ending,
     });
+    await this.inputs.lapse(db, run.id, now);
     await this.afterwork.add(db, run.org, run.id, ['end_launch', 'release_run'], now);
     return { run: after, dispatch: ended };
   }

@@ -62,6 +62,7 @@ export function newRun(unit: Unit, now: number, bounds: NewRunBounds): { run: Ru
     troubledSince: undefined,
     workloadSeq: 0,
     outputOffset: 0,
+    waitingSince: undefined,
   };
   return { run, queued };
 }

@@ -65,6 +65,7 @@ export const taskStateWire = {
 export function runWire(run: RunRecord, dispatch: Dispatch): Run {
   const ended = runMachine.isTerminal(run.state);
   const { ending } = run;
+  const waiting = ended || !run.unit.stay || dispatch.reason !== 'running' ? undefined : dispatch.waitingSince;
   return create(RunSchema, {
     id: run.id,
     org: run.org,
@@ -75,15 +76,18 @@ export function runWire(run: RunRecord, dispatch: Dispatch): Run {
     subject: run.subject,
     state: runStateWire[run.state],
     taskState: taskStateWire[run.task.state],
-    reason: ended ? run.reason : dispatch.reason,
+    reason: ended ? run.reason : waiting === undefined ? dispatch.reason : 'waiting_for_input',
     message: run.message,
-    since: timestampFromMs(run.since),
+    since: timestampFromMs(waiting ?? run.since),
     createdAt: timestampFromMs(run.createdAt),
     ...(run.endedAt === undefined ? {} : { endedAt: timestampFromMs(run.endedAt) }),
     dispatch: dispatch.id,
     mounts: run.unit.mounts,
     ...(ending === undefined ? {} : endingWire(ending)),
     epoch: BigInt(dispatch.epoch),
+    ...(run.unit.trigger && { trigger: run.unit.trigger }),
+    session: run.unit.session || run.id,
+    stay: run.unit.stay,
   });
 }
 

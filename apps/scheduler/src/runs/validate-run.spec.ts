@@ -133,7 +133,7 @@ const refused: readonly [string, Init, string, string][] = [
   ['an absurd limit', { ...ok, limits: { memoryBytes: 2n ** 60n } }, 'scheduler.limit_invalid', '/limits/memoryBytes'],
   ['a key with a newline', { ...ok, idempotencyKey: 'a\nb' }, 'scheduler.text_invalid', '/idempotency_key'],
   ['a key that is too long', { ...ok, idempotencyKey: 'k'.repeat(256) }, 'scheduler.text_invalid', '/idempotency_key'],
-  ['a session with an escape', { ...ok, session: '\u001b]0;x' }, 'scheduler.text_invalid', '/session'],
+  ['a session with an escape', { ...ok, session: '\u001b]0;x' }, 'scheduler.name_invalid', '/session'],
 ];
 
 describe('a run request', () => {

@@ -34,7 +34,7 @@ function checkNames({ role, runner, profile, session, idempotencyKey }: CreateRu
   if (role !== '' && !isSlug(role)) throw nameInvalid('/role');
   if (runner !== '' && !runners.includes(runner)) throw runnerUnknown('/runner', runner, runners);
   if (profile !== '' && !isSlug(profile)) throw nameInvalid('/profile');
-  if (session !== '' && !isPrintable(session, 200)) throw textInvalid('/session', 200);
+  if (session !== '' && !isSlug(session)) throw nameInvalid('/session');
   if (idempotencyKey !== '' && !isPrintable(idempotencyKey, 255)) throw textInvalid('/idempotency_key', 255);
 }
 
