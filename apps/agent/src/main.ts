@@ -8,6 +8,7 @@ import { answeredPorts, dnsPort } from './net/ports.ts';
 import { Resolver } from './net/resolver.ts';
 import { claudeCode } from './runners/claude-code/claude-code.ts';
 import { CliRunner } from './runners/cli/cli-runner.ts';
+import { codex } from './runners/codex/codex.ts';
 import { ExecRunner } from './runners/exec.ts';
 import { NativeRunner } from './runners/native/native-runner.ts';
 import { supervise } from './supervisor.ts';
@@ -22,7 +23,7 @@ const open = (host: string, port: number) => openTunnel(config.tether, host, por
 const runners = [
   new ExecRunner(config.childEnv),
   new NativeRunner({ open, env: config.childEnv }),
-  ...[claudeCode].map((adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners })),
+  ...[claudeCode, codex].map((adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners })),
 ];
 
 async function answerNetwork(): Promise<void> {

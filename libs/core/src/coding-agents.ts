@@ -34,7 +34,7 @@ export const codingAgents: readonly CodingAgent[] = [
     package: '@openai/codex',
     version: '0.169.0',
     dialects: ['DIALECT_OPENAI_RESPONSES'],
-    features: ['resume', 'stop'],
+    features: ['resume', 'stop', 'tools'],
   },
   {
     runner: 'gemini',

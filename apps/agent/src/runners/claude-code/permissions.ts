@@ -12,6 +12,9 @@ const behind: Readonly<Record<string, readonly string[]>> = {
   list_files: ['Glob', 'Grep', 'LS'],
 };
 
+/** Searched and fetched on the provider's side, they would be a way out that no boundary of ours sees; a role has to name them. */
+const web = ['WebFetch', 'WebSearch'];
+
 /** Tools it runs without a question, so that only taking them away holds. */
 const unasked = [
   'Agent',
@@ -33,9 +36,8 @@ const unasked = [
   'Task',
   'TaskStop',
   'ToolSearch',
-  'WebFetch',
-  'WebSearch',
   'Workflow',
+  ...web,
 ];
 
 /** Its names of what a role allows; a name that is not one of ours is taken as one of its own. */
@@ -47,7 +49,7 @@ export const allowedTools = (tools: readonly string[]): readonly string[] =>
  * that names some has every other tool taken away or asked about, and no settings of the workspace may widen it.
  */
 export function permissionArguments(tools: readonly string[]): readonly string[] {
-  if (tools.length === 0) return ['--permission-mode', 'bypassPermissions'];
+  if (tools.length === 0) return ['--permission-mode', 'bypassPermissions', '--disallowedTools', web.join(',')];
   const allowed = allowedTools(tools);
   return [
     ['--permission-mode', 'manual', '--permission-prompt-tool', 'stdio', '--setting-sources', 'user'],

@@ -59,6 +59,8 @@ export interface Reading {
   readonly closing?: Closing;
   /** Calls of tools that were refused rather than run. */
   readonly denied?: readonly string[];
+  /** Said afterwards only: whether the last call was refused. */
+  readonly refusedLast?: boolean;
   /** Lines to write to its stdin, without their ends. */
   readonly answer?: readonly string[];
 }
@@ -86,4 +88,6 @@ export interface Adapter {
   readonly session: Kept;
   command(turn: Turn): CliCommand;
   reader(turn: Turn): Reader;
+  /** What the files of HOME tell once the program has ended, where its lines do not. */
+  afterwards?(turn: Turn): Promise<Reading>;
 }

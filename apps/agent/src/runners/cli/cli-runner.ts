@@ -128,7 +128,9 @@ export class CliRunner implements Runner {
     signal.addEventListener('abort', stop);
     const seen = await running.ended;
     signal.removeEventListener('abort', stop);
-    const evidence: Evidence = seen;
+    const more = await adapter.afterwards?.(turn);
+    for (const event of more?.events ?? []) await emit(event);
+    const evidence: Evidence = { ...seen, refusedLast: seen.refusedLast || more?.refusedLast === true };
     const judgement = judge(evidence);
     await tell(judgement, emit);
     const native = seen.native ?? turn.native;
