@@ -3,6 +3,7 @@
 import { Module } from '@nestjs/common';
 import { AuditRoutes } from './audit/audit-routes.ts';
 import { DecisionRoutes } from './decisions/decision-routes.ts';
+import { EventRoutes } from './events/event-routes.ts';
 import { GitRoutes } from './git/git-routes.ts';
 import { GrantRoutes } from './grants/grant-routes.ts';
 import { Replays } from './http/replays.ts';
@@ -22,6 +23,9 @@ import { Services } from './services.ts';
 import { Sessions } from './session/sessions.ts';
 import { Probe } from './status/probe.ts';
 import { StatusRoutes } from './status/status-routes.ts';
+import { SubscriptionRoutes } from './subscriptions/subscription-routes.ts';
+import { HookRoutes } from './webhooks/hook-routes.ts';
+import { WebhookRoutes } from './webhooks/webhook-routes.ts';
 import { BundleRoutes } from './workspaces/bundle-routes.ts';
 import { ContentRoutes } from './workspaces/content-routes.ts';
 import { WorkspaceRoutes } from './workspaces/workspace-routes.ts';
@@ -41,6 +45,10 @@ const routes = [
   GitRoutes,
   ScheduleRoutes,
   FiringRoutes,
+  EventRoutes,
+  SubscriptionRoutes,
+  WebhookRoutes,
+  HookRoutes,
   StatusRoutes,
 ];
 

@@ -110,6 +110,13 @@ export const tooManyStreams = (limit: number): Fault =>
     { limit: String(limit) },
   );
 
+export const tooManyRequests = (): Fault =>
+  new Fault(
+    'resource_exhausted',
+    'api.too_many_requests',
+    'more requests without a key come from this address than are looked at; try again in a second',
+  );
+
 /** An org that is not the key's own, said as if nothing were there. */
 export const workspaceUnknown = (): Fault =>
   new Fault(

@@ -3,6 +3,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditRoutes } from './audit/audit-routes.ts';
 import { DecisionRoutes } from './decisions/decision-routes.ts';
+import { EventRoutes } from './events/event-routes.ts';
 import { GitRoutes } from './git/git-routes.ts';
 import { GrantRoutes } from './grants/grant-routes.ts';
 import type { Endpoint } from './http/endpoint.ts';
@@ -14,6 +15,9 @@ import { RunRoutes } from './runs/run-routes.ts';
 import { FiringRoutes } from './schedules/firing-routes.ts';
 import { ScheduleRoutes } from './schedules/schedule-routes.ts';
 import { StatusRoutes } from './status/status-routes.ts';
+import { SubscriptionRoutes } from './subscriptions/subscription-routes.ts';
+import { HookRoutes } from './webhooks/hook-routes.ts';
+import { WebhookRoutes } from './webhooks/webhook-routes.ts';
 import { BundleRoutes } from './workspaces/bundle-routes.ts';
 import { ContentRoutes } from './workspaces/content-routes.ts';
 import { WorkspaceRoutes } from './workspaces/workspace-routes.ts';
@@ -37,6 +41,10 @@ export class Routes {
     git: GitRoutes,
     schedules: ScheduleRoutes,
     firings: FiringRoutes,
+    events: EventRoutes,
+    subscriptions: SubscriptionRoutes,
+    webhooks: WebhookRoutes,
+    hooks: HookRoutes,
     status: StatusRoutes,
   ) {
     this.groups = [
@@ -54,6 +62,10 @@ export class Routes {
       git,
       schedules,
       firings,
+      events,
+      subscriptions,
+      webhooks,
+      hooks,
       status,
     ];
   }

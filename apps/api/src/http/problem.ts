@@ -15,6 +15,7 @@ export const statusByReason: Readonly<Record<string, number>> = {
   'api.idempotency_mismatch': 422,
   'scheduler.idempotency_mismatch': 422,
   'scheduler.task_too_large': 413,
+  'scheduler.event_too_large': 413,
 };
 
 const titles: Readonly<Record<FaultCode, string>> = {
