@@ -20,6 +20,7 @@ const tasks = {
   'test:wide': ['tools/start/test.ts', '--wide'],
   bench: ['tools/bench/main.ts'],
   chaos: ['tools/chaos/main.ts'],
+  objects: ['tools/start/objects.ts'],
 };
 
 /** Programs the product needs and the Debian package of each. */

@@ -27,6 +27,8 @@ export interface Layout {
   readonly postgres: string;
   readonly nats: string;
   readonly bucket: string;
+  /** Says where objects are kept when that is not `bucket`. */
+  readonly bucketChoice: string;
   readonly secrets: string;
   readonly logs: string;
   /** Sockets; short enough for a Unix address. */
@@ -60,6 +62,7 @@ export function prepareLayout(data: string): Layout {
     postgres: join(data, 'postgres'),
     nats: join(data, 'nats'),
     bucket: join(data, 'bucket'),
+    bucketChoice: join(data, 'bucket.json'),
     secrets: join(data, 'secrets'),
     logs: join(data, 'logs'),
     run,

@@ -23,6 +23,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   'start.usage': 2,
   'start.running': 6,
   'start.port_taken': 6,
+  'start.bucket_behind': 6,
   'start.isolation': 3,
   'start.clone_unwritable': 3,
   'bus.nats_missing': 3,

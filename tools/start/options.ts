@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Fault } from '@sallyport/core/fault';
+import type { BucketSettings } from '@sallyport/store/bucket';
+import { bucketForms, parseBucket } from './bucket.ts';
 
 /** Root of the clone. */
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -21,16 +23,19 @@ export interface StartOptions {
   readonly once: boolean;
   /** Service logs on the terminal too. */
   readonly verbose: boolean;
+  /** Where objects are kept from now on; absent means where they are. */
+  readonly bucket?: BucketSettings;
 }
 
-export const usage = `npm start -- [--data DIR] [--port N] [--host ADDRESS] [--no-demo] [--once] [--verbose]
+export const usage = `npm start -- [--data DIR] [--port N] [--host ADDRESS] [--no-demo] [--once] [--verbose] [--bucket BUCKET]
 
   --data DIR      where everything is kept (default .sally)
   --port N        port of the API (default 7420)
   --host ADDRESS  address of the API (default 127.0.0.1)
   --no-demo       start without the demo dispatch
   --once          stop after the demo; exit 0 only if it succeeded
-  --verbose       copy the logs of the services to the terminal`;
+  --verbose       copy the logs of the services to the terminal
+  --bucket BUCKET where objects are kept from now on: ${bucketForms}`;
 
 /** Parses; an unknown flag or a port out of range is a Fault. */
 export function parseOptions(argv: readonly string[]): StartOptions | 'help' {
@@ -46,6 +51,7 @@ export function parseOptions(argv: readonly string[]): StartOptions | 'help' {
     demo: values['no-demo'] !== true,
     once: values.once === true,
     verbose: values.verbose === true,
+    ...(values.bucket === undefined ? {} : { bucket: parseBucket(values.bucket, process.env) }),
   };
 }
 
@@ -60,6 +66,7 @@ function read(argv: readonly string[]) {
         'no-demo': { type: 'boolean' },
         once: { type: 'boolean' },
         verbose: { type: 'boolean' },
+        bucket: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });

@@ -2,6 +2,8 @@
 
 import { join } from 'node:path';
 import type { Caller } from '@sallyport/core/access';
+import type { BucketSettings } from '@sallyport/store/bucket';
+import { bucketEnv } from './bucket.ts';
 import { type Layout, visibleFile } from './layout.ts';
 import { repository, type StartOptions } from './options.ts';
 import type { ProcessSpec } from './process.ts';
@@ -25,6 +27,7 @@ export interface Surroundings {
   readonly secrets: Secrets;
   readonly options: StartOptions;
   readonly natsUrl: string;
+  readonly bucket: BucketSettings;
   databaseUrl(service: Caller): string;
 }
 
@@ -32,10 +35,10 @@ export interface Surroundings {
 const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Record<string, string>>>> = {
   identity: ({ secrets }) => ({ SALLY_IDENTITY_KEK_FILE: secrets.keyFile('identity.kek') }),
   audit: ({ layout }) => ({ SALLY_AUDIT_KEY_FILE: join(layout.secrets, 'audit-log.key') }),
-  workspace: ({ layout, secrets }) => ({
+  workspace: ({ layout, secrets, bucket }) => ({
     SALLY_ROOT_KEY_FILE: secrets.keyFile('workspace-root.key'),
     SALLY_WORKSPACE_DIR: layout.workspace,
-    SALLY_BUCKET_DIR: layout.bucket,
+    ...bucketEnv(bucket),
   }),
   egress: ({ layout }) => ({ SALLY_EGRESS_SOCKET: egressSocket(layout) }),
   scheduler: ({ secrets }) => ({ SALLY_SCHEDULER_KEK_FILE: secrets.keyFile('scheduler.kek') }),

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Caller } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
+import { chooseBucket } from './bucket.ts';
 import { type Database, keepDatabase } from './database.ts';
 import { type Layout, prepareLayout } from './layout.ts';
 import { takeLock } from './lock.ts';
@@ -48,6 +49,7 @@ export async function startStack(options: StartOptions, listener: StackListener)
   };
   try {
     await assertPortFree(options);
+    const bucket = await chooseBucket(layout, options.bucket);
     const secrets = openSecrets(layout.secrets, layout.data);
     const [database, nats] = await Promise.all([
       step('postgres', () =>
@@ -65,6 +67,7 @@ export async function startStack(options: StartOptions, listener: StackListener)
     ]);
     const model = modelProcess(layout, options);
     const around = {
+      bucket,
       layout,
       secrets,
       options,

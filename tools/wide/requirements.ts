@@ -3,7 +3,9 @@
 import type { WideThings } from '@sallyport/testkit/wide';
 import { provideDocker } from './docker.ts';
 import type { Provide } from './requirement.ts';
+import { provideS3 } from './s3.ts';
 
 export const requirements: { readonly [K in keyof WideThings]?: Provide<WideThings[K]> } = {
   docker: provideDocker,
+  s3: provideS3,
 };

@@ -2,9 +2,9 @@
 
 import { Module } from '@nestjs/common';
 import { CONFIG } from '@sallyport/service/start';
+import { openBucket } from '@sallyport/store/bucket';
 import { RootKey } from '@sallyport/store/data-key';
-import { DirectoryStore } from '@sallyport/store/directory-store';
-import type { WorkspaceConfig } from './config.ts';
+import { bucketOf, type WorkspaceConfig } from './config.ts';
 import { GetDiff } from './history/get-diff.ts';
 import { ListCommits } from './history/list-commits.ts';
 import { ListFiles } from './history/list-files.ts';
@@ -32,7 +32,7 @@ import { WorkspaceReader } from './workspaces/workspace-reader.ts';
 const bucket = {
   provide: BUCKET,
   inject: [CONFIG],
-  useFactory: (config: WorkspaceConfig) => DirectoryStore.open(config.SALLY_BUCKET_DIR),
+  useFactory: (config: WorkspaceConfig) => openBucket(bucketOf(config)),
 };
 
 const rootKey = {

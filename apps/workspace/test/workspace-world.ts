@@ -64,7 +64,7 @@ export class WorkspaceWorld {
   /** Hosts the service; again after `stopService`, on the same state. */
   async host(env: Record<string, string> = {}): Promise<void> {
     const config = workspaceEnv.parse({
-      SALLY_BUCKET_DIR: this.path('bucket'),
+      ...(env['SALLY_S3_BUCKET'] === undefined ? { SALLY_BUCKET_DIR: this.path('bucket') } : {}),
       SALLY_ROOT_KEY_FILE: this.path('root.key'),
       SALLY_WORKSPACE_DIR: this.path('cache'),
       ...env,

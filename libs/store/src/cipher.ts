@@ -8,26 +8,22 @@
  */
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { Fault } from '@sallyport/core/fault';
-import { type ObjectStore, objectMissing } from './object-store.ts';
+import type { Fault } from '@sallyport/core/fault';
+import { type ObjectStore, objectDamaged, objectMissing } from './object-store.ts';
 
 export const frameBytes = 128 * 1024;
 const tagBytes = 16;
 const sealedFrameBytes = frameBytes + tagBytes;
 const saltBytes = 32;
+/** Frames of one read of a stream: few requests to a bucket that is far away, little memory. */
+const framesPerGet = 32;
 const magic = Buffer.from([0x53, 0x41, 0x4c, 0x53, 1, 0, 0, 0]);
 const headerBytes = magic.length + saltBytes;
 
 /** What an object is, in parts; sealing and opening must agree on every one. */
 export type SealContext = readonly string[];
 
-export const objectDamaged = (context: SealContext): Fault =>
-  new Fault(
-    'internal',
-    'store.object_damaged',
-    'a stored object is not what was written; nothing of it is served, restore it from a backup of the bucket',
-    { object: context.join('/') },
-  );
+const damaged = (context: SealContext): Fault => objectDamaged(context.join('/'));
 
 /** Each part with its length, so that no two contexts have the same bytes. */
 export const contextBytes = (context: SealContext): Buffer =>
@@ -110,8 +106,7 @@ export class SealedObject {
     const head = await store.head(path);
     if (head === undefined) throw objectMissing(path);
     const header = await store.get(path, { offset: 0, length: headerBytes });
-    if (head.size < headerBytes + tagBytes || !magic.equals(header.subarray(0, magic.length)))
-      throw objectDamaged(context);
+    if (head.size < headerBytes + tagBytes || !magic.equals(header.subarray(0, magic.length))) throw damaged(context);
     return new SealedObject(store, path, context, objectKey(dataKey, header.subarray(magic.length)), head.size);
   }
 
@@ -124,31 +119,41 @@ export class SealedObject {
     const end = Math.min(this.size, offset + length);
     if (offset >= end) {
       // Reading at the end still proves that the end is the true one.
-      await this.#frame(this.#frames - 1);
+      await this.#run(this.#frames - 1, 1);
       return Buffer.alloc(0);
     }
     const first = Math.floor(offset / frameBytes);
-    const parts: Buffer[] = [];
-    for (let frame = first; frame * frameBytes < end; frame += 1) parts.push(await this.#frame(frame));
+    const parts = await this.#run(first, Math.ceil(end / frameBytes) - first);
     return Buffer.concat(parts).subarray(offset - first * frameBytes, end - first * frameBytes);
   }
 
   /** The whole plaintext, frame by frame. */
   async *stream(): AsyncGenerator<Buffer> {
-    for (let frame = 0; frame < this.#frames; frame += 1) yield await this.#frame(frame);
+    for (let frame = 0; frame < this.#frames; frame += framesPerGet)
+      yield* await this.#run(frame, Math.min(framesPerGet, this.#frames - frame));
   }
 
-  async #frame(frame: number): Promise<Buffer> {
-    const offset = headerBytes + frame * sealedFrameBytes;
-    const sealed = Buffer.from(await this.#store.get(this.#path, { offset, length: sealedFrameBytes }));
+  /** Frames that lie beside each other, with one request. */
+  async #run(first: number, count: number): Promise<Buffer[]> {
+    const offset = headerBytes + first * sealedFrameBytes;
+    const sealed = Buffer.from(await this.#store.get(this.#path, { offset, length: count * sealedFrameBytes }));
+    const frames: Buffer[] = [];
+    for (let frame = first; frame < first + count; frame += 1) {
+      const at = (frame - first) * sealedFrameBytes;
+      frames.push(this.#opened(frame, sealed.subarray(at, at + sealedFrameBytes)));
+    }
+    return frames;
+  }
+
+  #opened(frame: number, sealed: Buffer): Buffer {
     const last = frame === this.#frames - 1;
-    if (sealed.length < tagBytes || (!last && sealed.length !== sealedFrameBytes)) throw objectDamaged(this.#context);
+    if (sealed.length < tagBytes || (!last && sealed.length !== sealedFrameBytes)) throw damaged(this.#context);
     const decipher = createDecipheriv('aes-256-gcm', this.#key, nonceOf(frame, last), { authTagLength: tagBytes });
     decipher.setAAD(contextBytes(this.#context)).setAuthTag(sealed.subarray(sealed.length - tagBytes));
     try {
       return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - tagBytes)), decipher.final()]);
     } catch {
-      throw objectDamaged(this.#context);
+      throw damaged(this.#context);
     }
   }
 }

@@ -12,9 +12,10 @@ import { dirname, join } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import {
   type ByteRange,
-  badKey,
   bucketFailed,
   checkKey,
+  checkPrefix,
+  isKey,
   type ObjectBody,
   type ObjectHead,
   type ObjectStore,
@@ -88,17 +89,17 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<string> {
-    if (!prefix.endsWith('/')) throw badKey();
-    yield* this.#walk(checkKey(prefix.slice(0, -1)));
+    yield* this.#walk(checkPrefix(prefix));
   }
 
-  async *#walk(folder: string): AsyncIterable<string> {
-    const entries: Dirent[] = await readdir(join(this.#root, folder), { withFileTypes: true }).catch(() => []);
+  async *#walk(prefix: string): AsyncIterable<string> {
+    const entries: Dirent[] = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch(noEntries);
     const sorted = entries.map((it) => ({ it, order: it.isDirectory() ? `${it.name}/` : it.name }));
     sorted.sort((left, right) => (left.order < right.order ? -1 : 1));
     for (const { it } of sorted) {
-      if (it.isDirectory()) yield* this.#walk(`${folder}/${it.name}`);
-      else if (it.isFile()) yield `${folder}/${it.name}`;
+      if (!isKey(it.name)) continue;
+      if (it.isDirectory()) yield* this.#walk(`${prefix}${it.name}/`);
+      else if (it.isFile()) yield `${prefix}${it.name}`;
     }
   }
 
@@ -179,6 +180,12 @@ async function readExactly(file: FileHandle, offset: number, length: number): Pr
     at += bytesRead;
   }
   return bytes;
+}
+
+/** A folder that is not there has no objects; one that cannot be read is not the same. */
+function noEntries(error: unknown): Dirent[] {
+  if (isAbsent(error)) return [];
+  throw bucketFailed('be listed', error);
 }
 
 const isAbsent = (error: unknown): boolean =>

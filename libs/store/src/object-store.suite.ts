@@ -1,5 +1,6 @@
 /** What every adapter of the bucket must do; called by each adapter's spec. */
 
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ObjectStore } from './object-store.ts';
 
@@ -58,13 +59,71 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
       expect(await read('kept')).toBe('old');
     });
 
-    test('lets one of many writers be the first', async () => {
+    test('lets one of many writers be the first, and keeps what that one wrote', async () => {
+      const writers = Array.from({ length: 20 }, (_, index) => `writer ${index}`);
+      const all = await Promise.allSettled(writers.map((text) => store.put('first', bytes(text), { ifAbsent: true })));
+      const won = writers.filter((_, index) => all[index]?.status === 'fulfilled');
+      expect(won).toEqual([await read('first')]);
+      const refusal = { reason: { code: 'failed_precondition', reason: 'store.object_changed' } };
+      for (const lost of all.filter((it) => it.status === 'rejected')) expect(lost).toMatchObject(refusal);
+    });
+
+    const large = randomBytes(20 * 1024 * 1024 + 7);
+    const inPieces = async function* (content: Uint8Array): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < content.length; at += 1_000_003) yield content.subarray(at, at + 1_000_003);
+    };
+
+    test('keeps a large stream byte for byte, and reads across every place in it', async () => {
+      expect(await store.put('large', inPieces(large), { ifAbsent: true })).toMatchObject({ size: large.length });
+      expect(large.equals(await store.get('large'))).toBe(true);
+      for (const offset of [0, 8 * 1024 * 1024 - 3, 16 * 1024 * 1024 - 3, large.length - 5]) {
+        const piece = await store.get('large', { offset, length: 6 });
+        expect(Buffer.from(piece)).toEqual(large.subarray(offset, offset + 6));
+      }
+    }, 120_000);
+
+    test('lets one of several large writers be the first', async () => {
       const all = await Promise.allSettled(
-        ['a', 'b', 'c', 'd'].map((text) => store.put('first', bytes(text), { ifAbsent: true })),
+        [1, 2, 3].map(() => store.put('first-large', inPieces(large), { ifAbsent: true })),
       );
-      const lost = all.filter((it) => it.status === 'rejected');
-      expect(lost).toHaveLength(3);
-      expect(lost[0]).toMatchObject({ reason: { code: 'failed_precondition', reason: 'store.object_changed' } });
+      expect(all.filter((it) => it.status === 'fulfilled')).toHaveLength(1);
+      expect(all.find((it) => it.status === 'rejected')).toMatchObject({ reason: { reason: 'store.object_changed' } });
+      await expect(store.put('first-large', inPieces(large), { ifMatch: '"0"' })).rejects.toMatchObject({
+        reason: 'store.object_changed',
+      });
+    }, 120_000);
+
+    test('shows nothing of a large stream that breaks off', async () => {
+      const broken = async function* (): AsyncGenerator<Uint8Array> {
+        yield* inPieces(large.subarray(0, 18 * 1024 * 1024));
+        throw new Error('the line went dead');
+      };
+      await expect(store.put('torn', broken())).rejects.toMatchObject({ reason: 'store.bucket' });
+      expect(await store.head('torn')).toBeUndefined();
+      await expect(store.get('torn')).rejects.toMatchObject({ reason: 'store.object_missing' });
+      const keys: string[] = [];
+      for await (const key of store.list('')) keys.push(key);
+      expect(keys).not.toContain('torn');
+    }, 120_000);
+
+    test('shows whole objects only to those who read while others write', async () => {
+      const versions = ['a', 'b'].map((text) => bytes(text.repeat(300_000)));
+      await store.put('replaced', versions[0] ?? bytes(''));
+      const writing = (async () => {
+        for (let round = 0; round < 20; round += 1) await store.put('replaced', versions[round % 2] ?? bytes(''));
+      })();
+      for (let round = 0; round < 40; round += 1) {
+        const seen = Buffer.from(await store.get('replaced'));
+        expect(versions.some((version) => version.equals(seen))).toBe(true);
+      }
+      await writing;
+    }, 60_000);
+
+    test('says that an object is missing whatever is asked of it', async () => {
+      const refusal = { code: 'not_found', reason: 'store.object_missing' };
+      await expect(store.get('never', { offset: 0, length: 1 })).rejects.toMatchObject(refusal);
+      await expect(store.get('never', { offset: 5, length: 0 })).rejects.toMatchObject(refusal);
+      expect(await store.head('never')).toBeUndefined();
     });
 
     test('lets one of many writers replace a version', async () => {
@@ -92,6 +151,18 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
       const keys: string[] = [];
       for await (const key of store.list('list/')) keys.push(key);
       expect(keys).toEqual(['list/a-x', 'list/a/1', 'list/a/2', 'list/b']);
+      const all: string[] = [];
+      for await (const key of store.list('')) all.push(key);
+      expect(all).toEqual(expect.arrayContaining([...keys, 'listed', 'large']));
+      expect(all).toEqual([...all].sort());
+      const nothing: string[] = [];
+      for await (const key of store.list('nothing-below/')) nothing.push(key);
+      expect(nothing).toEqual([]);
+    });
+
+    test.each(['list', '/', '../', 'a//', 'list/*/'])('refuses to list below %j', async (prefix) => {
+      const listing = store.list(prefix)[Symbol.asyncIterator]();
+      await expect(listing.next()).rejects.toMatchObject({ reason: 'store.object_key' });
     });
 
     const badKeys = [

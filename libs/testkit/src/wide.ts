@@ -17,13 +17,10 @@ export interface DockerEngine {
   readonly pid: number;
 }
 
-/** An S3 server with a bucket in it. */
-export interface S3Server {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly bucket: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
+/** An S3 server that a spec starts as its own. */
+export interface S3Program {
+  /** Path of versitygw. */
+  readonly program: string;
 }
 
 /** Coding agents as npm installs them. */
@@ -35,7 +32,7 @@ export interface CodingAgents {
 /** Everything the wide circle can be asked for, by name. */
 export interface WideThings {
   readonly docker: DockerEngine;
-  readonly s3: S3Server;
+  readonly s3: S3Program;
   readonly 'coding-agents': CodingAgents;
 }
 
