@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Fault } from '@sallyport/core/fault';
 import * as faults from './faults.ts';
+import * as triggerFaults from './trigger-faults.ts';
+
+const functions = { ...faults, ...triggerFaults };
 
 /** One fault per function, whatever its arguments. */
 function raised(): ReadonlyMap<string, string> {
-  const make = Object.values(faults) as unknown as ((...args: unknown[]) => Fault)[];
+  const make = Object.values(functions) as unknown as ((...args: unknown[]) => Fault)[];
   return new Map(make.map((each) => each('x', 'y', ['z'])).map(({ reason, code }) => [reason, code]));
 }
 
@@ -25,6 +28,6 @@ describe('the scheduler’s faults', () => {
   });
 
   test('have one function per reason', () => {
-    expect(raised().size).toBe(Object.keys(faults).length);
+    expect(raised().size).toBe(Object.keys(functions).length);
   });
 });

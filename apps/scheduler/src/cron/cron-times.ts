@@ -5,7 +5,7 @@
  */
 
 import { Cron } from 'croner';
-import { cronInvalid } from '../faults.ts';
+import { cronInvalid } from '../trigger-faults.ts';
 import { type Piece, Zone } from './zone.ts';
 
 const minute = 60_000;

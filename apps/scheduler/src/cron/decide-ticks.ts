@@ -58,10 +58,9 @@ function passed(times: Times, cursor: number, now: number): { recent: readonly n
     if (from > cursor && found.length <= maxRecorded) continue;
     const recent = found.slice(-maxRecorded);
     const first = times.after(cursor);
-    return {
-      recent,
-      older: first === undefined || first >= (recent[0] ?? Number.POSITIVE_INFINITY) ? undefined : first,
-    };
+    const [oldest] = recent;
+    const before = first !== undefined && oldest !== undefined && first < oldest;
+    return { recent, older: before ? first : undefined };
   }
   return { recent: [], older: undefined };
 }

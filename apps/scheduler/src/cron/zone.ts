@@ -1,6 +1,6 @@
 /** A time zone as pieces of constant offset, so that local times become instants by arithmetic. Pure but for the tables of the runtime. */
 
-import { zoneUnknown } from '../faults.ts';
+import { zoneUnknown } from '../trigger-faults.ts';
 
 /** From `from` on, local time is UTC plus `offset`; milliseconds. */
 export interface Piece {

@@ -30,7 +30,7 @@ import { firedRow } from './firing-record.ts';
 const authorizeMs = 5_000;
 
 /** What of a trigger a firing is recorded with; its name and kind never change, and its subject is in the envelope. */
-export type FiredTrigger = Pick<Trigger, 'id' | 'kind' | 'name'>;
+export type FiredTrigger = Pick<Trigger, 'id' | 'kind' | 'name' | 'grantTrouble'>;
 
 @Injectable()
 export class StartFiring {
@@ -79,6 +79,8 @@ export class StartFiring {
       const after = start(before, this.clock.now());
       await this.runs.insert(db, run, queued);
       await this.firings.save(db, after);
+      // Whoever gave the grant is in order again.
+      if (trigger.grantTrouble !== '') await this.triggers.noteTrouble(db, trigger.id, grantOf(firing), '');
       await enqueue(db, [firedRow(after, { ...trigger, subject: run.subject }, this.clock)]);
       return { current: after, mine: true };
     });
@@ -92,7 +94,6 @@ export class StartFiring {
     const unasked = fault.retryable || fault.code === 'internal';
     const again = unasked && fault.code !== 'resource_exhausted' && now < firing.madeAt + this.config.SALLY_QUEUE_MS;
     this.log.info({ firing: firing.id, reason: fault.reason, again }, 'a firing is not authorised');
-    const grant = firing.unit?.trigger?.grant ?? '';
     const subject = firing.unit?.identity?.subject ?? '';
     const after = await this.store.tx(firing.org, async (db) => {
       const before = await this.firings.lock(db, firing.id);
@@ -101,7 +102,7 @@ export class StartFiring {
       await this.firings.save(db, moved);
       if (again) return moved;
       await enqueue(db, [firedRow(moved, { ...trigger, subject }, this.clock)]);
-      if (endsGrant(fault)) await this.triggers.noteTrouble(db, trigger.id, grant, fault.reason);
+      if (endsGrant(fault)) await this.triggers.noteTrouble(db, trigger.id, grantOf(firing), fault.reason);
       // An earlier question may have been answered with yes, and nobody was left to hear it.
       await this.afterwork.add(db, firing.org, firing.run, ['end_launch'], now);
       return moved;
@@ -111,6 +112,9 @@ export class StartFiring {
   }
 }
 
-/** Whether a refusal is about the grant and not about this one firing. */
-const endsGrant = (fault: Fault): boolean =>
-  fault.code !== 'resource_exhausted' && fault.reason.startsWith('identity.grant');
+const grantOf = (firing: Firing): string => firing.unit?.trigger?.grant ?? '';
+
+/** Refusals about the grant or who gave it, and not about this one firing: until somebody consents again, every other will be refused. */
+const endsGrant = ({ reason }: Fault): boolean =>
+  (reason.startsWith('identity.grant_') && reason !== 'identity.grant_day_spent') ||
+  reason === 'identity.principal_disabled';

@@ -5,7 +5,8 @@ import { type RunTemplate, RunTemplateSchema, type Schedule } from '@sallyport/c
 import { isSlug } from '@sallyport/core/ids';
 import { cronTimes } from '../cron/cron-times.ts';
 import { maxRecorded } from '../cron/decide-ticks.ts';
-import { nameInvalid, neverFires, policyInvalid } from '../faults.ts';
+import { nameInvalid, policyInvalid } from '../faults.ts';
+import { neverFires } from '../trigger-faults.ts';
 import { checkTemplate } from '../triggers/check-template.ts';
 import { overlapName } from '../triggers/trigger.ts';
 import { misfireName, type ScheduleSpec, usualCap } from './schedule.ts';

@@ -6,9 +6,10 @@ import type { ConsentTriggerRequest } from '@sallyport/contracts/schedule/v1/tri
 import type { Mount } from '@sallyport/contracts/unit/v1/unit';
 import type { SessionClaims } from '@sallyport/core/claims';
 import { Store } from '@sallyport/store/store';
-import { conflict, consentMissing, consentOutdated, kindUnknown, roleNotFound, triggerNotFound } from '../faults.ts';
+import { conflict, roleNotFound, triggerNotFound } from '../faults.ts';
 import { Peers } from '../peers.ts';
 import { RoleStore } from '../roles/role.store.ts';
+import { consentMissing, consentOutdated, kindUnknown } from '../trigger-faults.ts';
 import { checkWithRole } from './check-template.ts';
 import { TriggerStore } from './trigger.store.ts';
 import type { Trigger, TriggerKind } from './trigger.ts';
