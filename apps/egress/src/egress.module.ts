@@ -1,6 +1,10 @@
 /** All wiring of egress. */
 
+import { readFileSync } from 'node:fs';
 import { Module } from '@nestjs/common';
+import { CONFIG } from '@sallyport/service/start';
+import type { EgressConfig } from './config.ts';
+import { Credentials } from './credentials/credentials.ts';
 import { DecisionStore } from './decisions/decision.store.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { PruneDecisions } from './decisions/prune-decisions.ts';
@@ -15,6 +19,9 @@ import { HttpGate } from './http/http-gate.ts';
 import { EgressRpc } from './rpc/egress.rpc.ts';
 import { Dialer } from './upstream/dialer.ts';
 
+const dialer = ({ SALLY_EGRESS_CA_FILE: file }: EgressConfig): Dialer =>
+  new Dialer(file === undefined ? {} : { authorities: readFileSync(file, 'utf8') });
+
 @Module({
   controllers: [EgressRpc],
   providers: [
@@ -24,7 +31,8 @@ import { Dialer } from './upstream/dialer.ts';
     Tunnels,
     Pace,
     RefusedTokens,
-    { provide: Dialer, useFactory: () => new Dialer() },
+    { provide: Dialer, useFactory: dialer, inject: [CONFIG] },
+    Credentials,
     Forwarder,
     HttpGate,
     Denials,

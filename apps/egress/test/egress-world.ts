@@ -1,11 +1,11 @@
 /** A hosted egress with real Postgres, NATS and sockets, a provider that counts, and connections in anybody's name. */
 
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { rpcListen } from '@sallyport/bus/subject';
 import { encodeFault } from '@sallyport/bus/wire';
@@ -29,6 +29,7 @@ import { chainIssuer } from '@sallyport/trust/token-class';
 import { Verifier } from '@sallyport/trust/verifier';
 import { egressEnv } from '../src/config.ts';
 import { EgressModule } from '../src/egress.module.ts';
+import { providerCertificate } from './provider-certificate.ts';
 
 export interface Badge {
   readonly token: string;
@@ -54,6 +55,7 @@ const proofTarget = { method: 'CONNECT', uri: 'egress:connect' };
 export class EgressWorld {
   readonly directory = mkdtempSync(join(tmpdir(), 'sally-egress-'));
   readonly socketPath = join(this.directory, 'egress.sock');
+  readonly credentials = join(this.directory, 'credentials');
   /** Audit events that were taken, in order. */
   readonly audited: Event[] = [];
   auditDown = false;
@@ -98,7 +100,12 @@ export class EgressWorld {
       bus: await bus.connect('egress'),
       verifier,
       store: database.store,
-      config: egressEnv.parse({ SALLY_EGRESS_SOCKET: world.socketPath, SALLY_EGRESS_FIRST_BYTE_MS: '300' }),
+      config: egressEnv.parse({
+        SALLY_EGRESS_SOCKET: world.socketPath,
+        SALLY_EGRESS_FIRST_BYTE_MS: '300',
+        SALLY_EGRESS_CREDENTIALS_DIR: world.credentials,
+        SALLY_EGRESS_CA_FILE: world.file('ca.pem', providerCertificate),
+      }),
     });
     return world;
   }
@@ -110,6 +117,15 @@ export class EgressWorld {
     await this.bus.close();
     await this.database.close();
     rmSync(this.directory, { recursive: true });
+  }
+
+  /** Writes a file below the world's own folder. */
+  file(name: string, content: string, mode = 0o600): string {
+    const path = join(this.directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { recursive: true, force: true });
+    writeFileSync(path, content, { mode });
+    return path;
   }
 
   get providerUrl(): string {

@@ -209,6 +209,25 @@ describe('a connection', () => {
     },
   );
 
+  test.each([
+    ['github.com:443', 'codex.update'],
+    ['exfil.example.com:443', undefined],
+  ])('to %s says by %s what it is known as', async (target, noise) => {
+    const { socket } = await world.open(target, badge);
+    const secure = tlsConnect({ socket, servername: 'x.example' });
+    await once(secure, 'error');
+    secure.destroy();
+    await world.http(target.replace('443', '80'), badge);
+    expect(world.audited.map(({ reason, facts }) => [reason, facts['noise']])).toEqual([
+      ['tls_not_allowed', noise],
+      ['host_not_allowed', noise],
+    ]);
+    const id = world.audited[0]?.decision ?? '';
+    const api = busClient(await world.bus.connect('api'), 'egress', EgressService);
+    const { decision } = await api.getDecision({ id }, { token: await world.issuer.session('egress') });
+    expect(decision?.noise).toBe(noise ?? '');
+  });
+
   test('that is no protocol of ours is closed and recorded', async () => {
     expect(await world.raw('exfil.example.com:22', badge, Buffer.from([0x05, 0x01, 0x00]))).toHaveLength(0);
     expect(world.audited).toMatchObject([{ reason: 'protocol_unknown', facts: { method: 'RAW' } }]);

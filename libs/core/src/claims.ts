@@ -78,7 +78,14 @@ export interface DispatchClaims extends Launched {
     readonly profile: string;
     readonly tools_h: string;
     /** The one model endpoint it may reach. */
-    readonly net: { readonly provider: string; readonly url: string; readonly credential: string };
+    readonly net: {
+      readonly provider: string;
+      readonly url: string;
+      /** Name of the credential that egress shows the provider; empty for none. */
+      readonly credential: string;
+      /** Wire protocol of the provider, such as `anthropic_messages`; absent when the unit does not say. */
+      readonly dialect?: string;
+    };
     readonly lease: { readonly edge: string; readonly epoch: number };
     /** Author of its commits. */
     readonly author: { readonly name: string; readonly email: string };

@@ -137,7 +137,12 @@ function dispatch(from: JsonObject): DispatchClaims {
       role: text(context, 'role'),
       profile: text(context, 'profile'),
       tools_h: word(context, 'tools_h'),
-      net: { provider: text(net, 'provider'), url: text(net, 'url'), credential: text(net, 'credential') },
+      net: {
+        provider: text(net, 'provider'),
+        url: text(net, 'url'),
+        credential: text(net, 'credential'),
+        ...(net['dialect'] === undefined ? {} : { dialect: word(net, 'dialect') }),
+      },
       lease: lease(context),
       author: { name: text(author, 'name'), email: text(author, 'email') },
     },

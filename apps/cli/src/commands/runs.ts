@@ -4,6 +4,7 @@ import type { Run } from '../client/resources.ts';
 import type { Context } from '../context.ts';
 import { countOf, type Flags, isSet, listOf, textOf } from '../flags.ts';
 import { visible, visibleLine } from '../output/visible.ts';
+import { noiseLine } from '../timeline/entries.ts';
 import { runView } from './views.ts';
 
 export async function listRuns({ api, printer }: Context, _: unknown, flags: Flags): Promise<undefined> {
@@ -27,7 +28,8 @@ export async function getRun(
   [id = '']: readonly (string | undefined)[],
 ): Promise<undefined> {
   const run = await api.get<Run>(`/v1/runs/${encodeURIComponent(id)}`);
-  await printer.one(run, runView(Date.now()), () => describe(run));
+  const noise = printer.isData ? 0 : await countNoise(api, run.id);
+  await printer.one(run, runView(Date.now()), () => describe(run, noise));
   return undefined;
 }
 
@@ -45,7 +47,25 @@ export async function cancelRun(
   return undefined;
 }
 
-function describe(run: Run): string[] {
+/** How many connections of a run were denied as known update and telemetry calls. */
+async function countNoise(api: Context['api'], id: string): Promise<number> {
+  let count = 0;
+  let after: string | null = '0';
+  while (after !== null) {
+    const query: Record<string, string> = { types: 'egress.decided', limit: '1000', after };
+    const page: Decided = await api.get<Decided>(`/v1/runs/${encodeURIComponent(id)}/events`, query);
+    count += page.items.filter(({ data }) => data.noise).length;
+    after = page.next_cursor === after ? null : page.next_cursor;
+  }
+  return count;
+}
+
+interface Decided {
+  readonly items: readonly { readonly data: { readonly noise?: string } }[];
+  readonly next_cursor: string | null;
+}
+
+function describe(run: Run, noise: number): string[] {
   const rows: readonly (readonly [string, string])[] = [
     ['id', run.id],
     ['state', run.reason === run.state ? run.state : `${run.state} (${run.reason})`],
@@ -64,6 +84,7 @@ function describe(run: Run): string[] {
         .map(({ workspace, commit, files }) => `${workspace} ${commit.slice(0, 12)} (${files} files)`)
         .join(', '),
     ],
+    ['egress', noise === 0 ? '' : noiseLine(noise)],
   ];
   const lines = rows
     .filter(([, value]) => value !== '')

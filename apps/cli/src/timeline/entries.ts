@@ -34,6 +34,16 @@ const entry = (label: string, tone: EntryTone, text: string, more: Partial<Entry
 const joined = (parts: readonly (string | undefined)[]): string =>
   parts.filter((part) => part !== undefined && part !== '').join(' · ');
 
+/** What was denied and is not worth a line each, once. */
+function quiet(scribe: Scribe): readonly Entry[] {
+  const { noise } = scribe;
+  scribe.noise = 0;
+  return noise === 0 ? [] : [entry('egress', 'plain', noiseLine(noise))];
+}
+
+export const noiseLine = (count: number): string =>
+  `${count} known update and telemetry ${count === 1 ? 'call' : 'calls'} denied`;
+
 const tellers: Readonly<Record<string, Teller>> = {
   'run.transition': (data, scribe) => {
     const state = data.text('state');
@@ -43,6 +53,7 @@ const tellers: Readonly<Record<string, Teller>> = {
     const who = joined([data.text('id'), data.text('role') === '' ? data.text('runner') : `role ${data.text('role')}`]);
     const reason = data.text('reason') === state ? '' : data.text('reason');
     return [
+      ...(failed || state === 'completed' ? quiet(scribe) : []),
       entry(
         state,
         failed ? 'bad' : state === 'completed' ? 'good' : 'plain',
@@ -100,6 +111,7 @@ const tellers: Readonly<Record<string, Teller>> = {
     const code = data.number('exit_code');
     return [
       ...rest,
+      ...quiet(scribe),
       entry(
         'result',
         verdict === 'succeeded' ? 'good' : 'bad',
@@ -116,7 +128,12 @@ const tellers: Readonly<Record<string, Teller>> = {
       ? []
       : [entry(stream === 'stderr' ? 'stderr' : 'output', 'plain', lines.join('\n'), { most: 20 })];
   },
-  'egress.decided': (data) => {
+  'egress.decided': (data, scribe) => {
+    const noise = data.text('noise');
+    if (noise !== '') {
+      scribe.noise += 1;
+      return [entry('refused', 'plain', joined([data.text('target'), noise, data.text('decision')]), { detail: true })];
+    }
     if (data.is('allowed')) return [entry('egress', 'good', `${data.text('target')} allowed`, { detail: true })];
     return [
       entry(

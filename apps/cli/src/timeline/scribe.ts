@@ -6,6 +6,8 @@ export class Scribe {
   outputTokens = 0;
   /** Model turns so far. */
   turns = 0;
+  /** Known update and telemetry calls denied and not told of yet. */
+  noise = 0;
   /** Last state told of, so that a level is told once. */
   state = '';
   readonly #held = new Map<string, string>();

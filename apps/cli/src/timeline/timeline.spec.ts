@@ -68,6 +68,18 @@ describe('a timeline', () => {
     expect(text).toContain('⊘ refused    connection to example.com:443 · host_not_allowed · dec_1');
   });
 
+  test('counts known update and telemetry calls in place of a line each', () => {
+    const call = anEvent('egress.decided', { allowed: false, target: 'x:443', reason: 'r', noise: 'codex.update' });
+    const events = [call, call, anEvent('result', { verdict: 'succeeded' }), call];
+    const text = textOf(...events, anEvent('run.transition', { id: 'run_1', state: 'completed' }));
+    expect(text).not.toContain('x:443');
+    expect(text.match(/\d known update and telemetry calls? denied/g)).toEqual([
+      '2 known update and telemetry calls denied',
+      '1 known update and telemetry call denied',
+    ]);
+    expect(renderTimeline([call], { verbose: true }).join()).toContain('x:443 · codex.update');
+  });
+
   test('says a state once, however often it is told', () => {
     const running = anEvent('run.transition', { id: 'run_1', state: 'blocked' });
     expect(renderTimeline([running, running])).toHaveLength(1);

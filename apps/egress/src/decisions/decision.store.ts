@@ -14,6 +14,8 @@ export interface Decision {
   readonly reason: string;
   readonly target: string;
   readonly method: string;
+  /** Name of the well-known update or telemetry call it was; empty for anything else. */
+  readonly noise: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
@@ -23,12 +25,12 @@ export class DecisionStore {
   constructor(private readonly store: Store) {}
 
   async add(decision: Decision): Promise<void> {
-    const { id, org, environment, run, dispatch, allowed, reason, target, method, at } = decision;
+    const { id, org, environment, run, dispatch, allowed, reason, target, method, noise, at } = decision;
     await this.store.tx(org, (db) =>
       db.query(
-        `INSERT INTO decision (id, org, environment, run, dispatch, allowed, reason, target, method, at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-        [id, org, environment, run, dispatch, allowed, reason, target, method, at],
+        `INSERT INTO decision (id, org, environment, run, dispatch, allowed, reason, target, method, noise, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+        [id, org, environment, run, dispatch, allowed, reason, target, method, noise, at],
       ),
     );
   }

@@ -28,6 +28,8 @@ export interface Asked {
   /** HTTP method, `TLS`, `RAW` or `CONNECT`. */
   readonly method: string;
   readonly facts?: Readonly<Record<string, string>>;
+  /** Name of the well-known update or telemetry call it is; empty or absent for anything else. */
+  readonly noise?: string;
 }
 
 /** A decision that is on record; `event` is the audit event that an outcome refers to. */
@@ -101,7 +103,7 @@ export class Decisions {
   ): Promise<Recorded> {
     const at = this.clock.now();
     const recorded: Recorded = { id: newId('decision', at), event: newId('event', at), asked };
-    const { claims, target, method, facts } = asked;
+    const { claims, target, method, facts, noise = '' } = asked;
     const decision: Decision = {
       id: recorded.id,
       org: claims.org,
@@ -112,6 +114,7 @@ export class Decisions {
       reason,
       target,
       method,
+      noise,
       at,
     };
     const event: EventInit = {
@@ -121,7 +124,7 @@ export class Decisions {
       at,
       decision: recorded.id,
       ...(reason !== '' && { reason }),
-      facts: { method, ...facts },
+      facts: { method, ...facts, ...(noise !== '' && { noise }) },
     };
     const [audited, stored] = await Promise.allSettled([this.audit.append([event]), this.rows.add(decision)]);
     if (audited.status === 'rejected') throw audited.reason;
@@ -155,5 +158,6 @@ export const decisionWire = ({ at, reason, ...rest }: Decision) =>
     target: rest.target,
     method: rest.method,
     reason: wireReason(reason),
+    noise: rest.noise,
     at: timestampFromMs(at),
   });

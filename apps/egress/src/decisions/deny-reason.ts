@@ -60,6 +60,17 @@ export const denyReasons = {
     status: 502,
     detail: 'The request was allowed, but the endpoint did not answer.',
   },
+  credential_missing: {
+    wire: DenyReason.CREDENTIAL_MISSING,
+    status: 403,
+    detail:
+      'The provider of this role needs a credential that the installation does not have. A person has to put it in.',
+  },
+  credential_forbidden: {
+    wire: DenyReason.CREDENTIAL_FORBIDDEN,
+    status: 403,
+    detail: 'The credential of this role is bound to another endpoint than that of its provider.',
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type DenyWord = keyof typeof denyReasons;

@@ -16,7 +16,8 @@ export class Denials {
   /** That the audit log cannot record is a denial of its own, without an id. Never rejects. */
   async problem(asked: Asked, reason: DenyWord): Promise<Problem> {
     try {
-      return problemOf(reason, (await this.decisions.deny(asked, reason)).id);
+      const { id } = await this.decisions.deny(asked, reason);
+      return problemOf(reason, id, { credential: asked.facts?.['credential'] });
     } catch (error) {
       this.log.error({ error }, 'a denial could not be recorded');
       return problemOf('audit_unavailable', undefined);

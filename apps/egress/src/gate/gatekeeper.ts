@@ -7,6 +7,7 @@ import { CONFIG } from '@sallyport/service/start';
 import type { EgressConfig } from '../config.ts';
 import { formatTarget, parseHost } from '../hosts/host.ts';
 import { HttpGate } from '../http/http-gate.ts';
+import { knownNoise } from '../noise/known-noise.ts';
 import { Denials } from './denials.ts';
 import { firstBytes } from './first-bytes.ts';
 import { accessDeniedAlert, handshakeRecord, isWhole, maxHello, serverName } from './tls-hello.ts';
@@ -56,7 +57,13 @@ export class Gatekeeper {
     // What stands there is the client's own text.
     const sni = name === undefined ? 'none' : parseHost(name)?.kind === 'name' ? name.toLowerCase() : 'malformed';
     await this.denials.problem(
-      { claims: tunnel.claims, target: formatTarget(tunnel.target), method: 'TLS', facts: { sni } },
+      {
+        claims: tunnel.claims,
+        target: formatTarget(tunnel.target),
+        method: 'TLS',
+        facts: { sni },
+        noise: knownNoise(tunnel.target),
+      },
       'tls_not_allowed',
     );
     finish(socket, accessDeniedAlert);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import type { DispatchClaims } from '@sallyport/core/claims';
 import { FakeClock } from '@sallyport/testkit/clock';
-import { burst, Pace, perSecond } from './pace.ts';
+import { parseTarget } from '../hosts/host.ts';
+import { burst, laneOf, Pace, perSecond } from './pace.ts';
 
 const drain = (pace: Pace, dispatch: string, asks: number): number =>
   Array.from({ length: asks }, () => pace.take(dispatch)).at(-1) ?? 0;
@@ -29,5 +31,13 @@ describe('a dispatch', () => {
     clock.advance(3_600_000);
     expect(drain(pace, 'dsp_1', burst)).toBe(0);
     expect(pace.take('dsp_1')).toBeGreaterThan(0);
+  });
+
+  test('does not wait with its model for what its agent calls by itself', () => {
+    const claims = { tctx: { dsp: { id: 'dsp_1' } } } as DispatchClaims;
+    const lanes = ['github.com:443', 'model.sallyport.internal:80', 'exfil.example.com:443', '%'].map((text) =>
+      laneOf(claims, parseTarget(text)),
+    );
+    expect(lanes).toEqual(['dsp_1/noise', 'dsp_1', 'dsp_1', 'dsp_1']);
   });
 });

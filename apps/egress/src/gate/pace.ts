@@ -5,11 +5,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import type { DispatchClaims } from '@sallyport/core/claims';
 import { Clock } from '@sallyport/core/clock';
+import type { Target } from '../hosts/host.ts';
+import { knownNoise } from '../noise/known-noise.ts';
 
 /** Asks that wait for nothing, and how many a second come back after that. A model is asked far less often. */
 export const burst = 200;
 export const perSecond = 20;
+
+/** Whose budget an ask is taken from: what a coding agent calls by itself is counted apart, so that its model does not wait for it. */
+export const laneOf = ({ tctx }: DispatchClaims, target: Target | undefined): string =>
+  target !== undefined && knownNoise(target) !== '' ? `${tctx.dsp.id}/noise` : tctx.dsp.id;
 
 interface Budget {
   left: number;
@@ -22,26 +29,26 @@ export class Pace {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Takes one ask of a dispatch and answers how many milliseconds it has to wait. */
-  take(dispatch: string): number {
+  /** Takes one ask of a lane and answers how many milliseconds it has to wait. */
+  take(lane: string): number {
     const now = this.clock.monotonic();
-    const known = this.budgets.get(dispatch) ?? { left: burst, at: now };
+    const known = this.budgets.get(lane) ?? { left: burst, at: now };
     const left = Math.min(burst, known.left + ((now - known.at) / 1_000) * perSecond) - 1;
-    if (!this.budgets.has(dispatch)) this.forgetIdle(now);
-    this.budgets.set(dispatch, { left, at: now });
+    if (!this.budgets.has(lane)) this.forgetIdle(now);
+    this.budgets.set(lane, { left, at: now });
     return left >= 0 ? 0 : (-left / perSecond) * 1_000;
   }
 
-  /** Resolves when an ask of a dispatch may be answered. */
-  async wait(dispatch: string): Promise<void> {
-    const millis = this.take(dispatch);
+  /** Resolves when an ask of a lane may be answered. */
+  async wait(lane: string): Promise<void> {
+    const millis = this.take(lane);
     if (millis > 0) await sleep(millis, undefined, { ref: false });
   }
 
   /** A budget that is whole again says what no budget says. */
   private forgetIdle(now: number): void {
-    for (const [dispatch, { left, at }] of this.budgets) {
-      if (left + ((now - at) / 1_000) * perSecond >= burst) this.budgets.delete(dispatch);
+    for (const [lane, { left, at }] of this.budgets) {
+      if (left + ((now - at) / 1_000) * perSecond >= burst) this.budgets.delete(lane);
     }
   }
 }

@@ -13,7 +13,13 @@ export interface Problem {
 export function problemOf(
   word: DenyWord,
   decision: string | undefined,
-  over: { readonly status?: number; readonly code?: string; readonly reason?: string } = {},
+  over: {
+    readonly status?: number;
+    readonly code?: string;
+    readonly reason?: string;
+    /** Name of what is missing. */
+    readonly credential?: string | undefined;
+  } = {},
 ): Problem {
   const row = denyReasons[word];
   const status = over.status ?? row.status;
@@ -24,6 +30,7 @@ export function problemOf(
     code: over.code ?? 'egress.denied',
     reason: over.reason ?? word,
     ...(decision !== undefined && { decision }),
+    ...(over.credential !== undefined && { credential: over.credential }),
     detail: row.detail,
   });
   return {

@@ -23,7 +23,7 @@ import type { EgressConfig } from '../config.ts';
 import { parseTarget, shown, type Target } from '../hosts/host.ts';
 import { Denials } from './denials.ts';
 import { Gatekeeper } from './gatekeeper.ts';
-import { Pace } from './pace.ts';
+import { laneOf, Pace } from './pace.ts';
 import { problemBytes, problemOf } from './problem.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 import { Tunnel } from './tunnel.ts';
@@ -115,8 +115,8 @@ export class SocketGate implements OnApplicationBootstrap, OnModuleDestroy, OnAp
       return;
     }
     // While this one waits it holds its place among the connections of its workload, so none comes faster.
-    await this.pace.wait(claims.tctx.dsp.id);
     const target = parseTarget(asked);
+    await this.pace.wait(laneOf(claims, target));
     if (target === undefined) {
       socket.end(
         problemBytes(await this.denials.problem({ claims, target: shown(asked), method: 'CONNECT' }, 'host_malformed')),

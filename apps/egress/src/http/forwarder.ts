@@ -1,20 +1,25 @@
 /** Carries one allowed request to the provider and its answer back, both as they come. */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { type Dispatcher, request as dial } from 'undici';
+import type { Injection } from '../credentials/credentials.ts';
+import { decodersOf } from '../credentials/plain-body.ts';
+import { Scrub } from '../credentials/scrub.ts';
 import type { DenyWord } from '../decisions/deny-reason.ts';
 import { AddressForbidden, Dialer } from '../upstream/dialer.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { requestHeaders, responseHeaders, scrubbedHeaders } from './headers.ts';
 
 export interface Passage {
   readonly url: URL;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly decision: string;
+  /** The provider's credential, when it needs one. */
+  readonly injection: Injection | undefined;
   /** Fires when the run's rights are gone. */
   readonly exchange: AbortController;
 }
@@ -41,6 +46,27 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
 const isForbidden = (error: unknown): boolean =>
   error instanceof AddressForbidden ||
   (error instanceof Error && error.cause !== undefined && isForbidden(error.cause));
+
+/** What an answer becomes on its way: untouched, unless a credential went the other way. */
+function inspected(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  { injection, request }: Passage,
+): { readonly headers: OutgoingHttpHeaders; readonly through: readonly Transform[] } {
+  if (injection === undefined) return { headers: responseHeaders(headers), through: [] };
+  const isEmpty = request.method === 'HEAD' || statusCode === 204 || statusCode === 304;
+  try {
+    const decoders = isEmpty ? [] : decodersOf(headers['content-encoding']);
+    const { secret } = injection;
+    return {
+      headers: scrubbedHeaders(headers, secret, decoders.length > 0),
+      through: [...decoders, new Scrub(secret)],
+    };
+  } catch (error) {
+    // What cannot be looked through does not pass.
+    body.on('error', () => undefined).destroy();
+    throw error;
+  }
+}
 
 @Injectable()
 export class Forwarder {
@@ -74,9 +100,10 @@ export class Forwarder {
     try {
       const answer = await this.dial(passage, sent, signal);
       status = answer.statusCode;
-      response.writeHead(status, { ...responseHeaders(answer.headers), 'sally-decision': passage.decision });
+      const { headers, through } = inspected(answer, passage);
+      response.writeHead(status, { ...headers, 'sally-decision': passage.decision });
       response.flushHeaders();
-      await pipeline(answer.body, received, response, { signal });
+      await pipeline([answer.body, ...through, received, response], { signal });
       return { facts: facts() };
     } catch (error) {
       request.resume();
@@ -88,12 +115,16 @@ export class Forwarder {
     }
   }
 
-  private dial({ url, request }: Passage, sent: Meter, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  private dial(
+    { url, request, injection }: Passage,
+    sent: Meter,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     const body = hasBody(request) ? request.pipe(sent) : null;
     return dial(url, {
       dispatcher: this.dialer.dispatcher,
       method: request.method as Dispatcher.HttpMethod,
-      headers: requestHeaders(request.headers),
+      headers: requestHeaders(request.headers, injection),
       body,
       signal,
     });

@@ -6,16 +6,18 @@ import type { Duplex } from 'node:stream';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Log } from '@sallyport/service/log';
 import { oneAtATime } from '@sallyport/service/one-at-a-time';
+import { Credentials } from '../credentials/credentials.ts';
 import { type Asked, Decisions, type Recorded } from '../decisions/decisions.ts';
 import type { DenyWord } from '../decisions/deny-reason.ts';
 import { Denials } from '../gate/denials.ts';
-import { Pace } from '../gate/pace.ts';
+import { laneOf, Pace } from '../gate/pace.ts';
 import { type Problem, problemBytes, problemOf } from '../gate/problem.ts';
 import type { Tunnel } from '../gate/tunnel.ts';
 import { Tunnels } from '../gate/tunnels.ts';
-import { formatTarget } from '../hosts/host.ts';
+import { formatTarget, shown } from '../hosts/host.ts';
+import { knownNoise } from '../noise/known-noise.ts';
 import { Dialer } from '../upstream/dialer.ts';
-import { Forwarder } from './forwarder.ts';
+import { Forwarder, type Passage } from './forwarder.ts';
 import { ruleHttp } from './rule.ts';
 
 const headMs = 30_000;
@@ -31,6 +33,7 @@ export class HttpGate implements OnModuleDestroy {
     private readonly denials: Denials,
     private readonly forwarder: Forwarder,
     private readonly dialer: Dialer,
+    private readonly credentials: Credentials,
     private readonly tunnels: Tunnels,
     private readonly pace: Pace,
     private readonly log: Log,
@@ -68,8 +71,10 @@ export class HttpGate implements OnModuleDestroy {
 
   private async judge(tunnel: Tunnel, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { claims, target } = tunnel;
-    const asked: Asked = { claims, target: formatTarget(target), method: request.method ?? '' };
-    await this.pace.wait(claims.tctx.dsp.id);
+    const { credential } = claims.tctx.net;
+    const about = { claims, target: formatTarget(target), method: request.method ?? '' };
+    const asked: Asked = { ...about, noise: knownNoise(target) };
+    await this.pace.wait(laneOf(claims, target));
     const standing = this.tunnels.standing(tunnel);
     // The client comes back on a new connection, which gets a fresh token.
     if (standing === 'expired') return void request.socket.destroy();
@@ -78,30 +83,26 @@ export class HttpGate implements OnModuleDestroy {
     const ruling = ruleHttp({ target, hosts, path: request.url ?? '' }, claims);
     if (!ruling.allowed) return await this.deny(asked, ruling.reason, response);
     if (!this.dialer.isDiallable(ruling.url)) return await this.deny(asked, 'address_forbidden', response);
-    const recorded = await this.decisions.allow(asked).catch((error: unknown) => {
+    const sought = await this.credentials.seek(claims, ruling.url);
+    const named: Asked = credential === '' ? about : { ...about, facts: { credential: shown(credential) } };
+    if (!sought.found) return await this.deny(named, sought.reason, response);
+    const recorded = await this.decisions.allow(named).catch((error: unknown) => {
       this.log.error({ error }, 'an allowed request could not be recorded and does not leave');
       return undefined;
     });
     if (recorded === undefined) return send(response, problemOf('audit_unavailable', undefined));
-    await this.forward(tunnel, recorded, ruling.url, request, response);
+    await this.forward(tunnel, recorded, { url: ruling.url, request, response, injection: sought.injection });
   }
 
   private async forward(
     tunnel: Tunnel,
     recorded: Recorded,
-    url: URL,
-    request: IncomingMessage,
-    response: ServerResponse,
+    passage: Omit<Passage, 'decision' | 'exchange'>,
   ): Promise<void> {
+    const { response } = passage;
     const exchange = tunnel.begin();
     try {
-      const { facts, failed } = await this.forwarder.forward({
-        url,
-        request,
-        response,
-        decision: recorded.id,
-        exchange,
-      });
+      const { facts, failed } = await this.forwarder.forward({ ...passage, decision: recorded.id, exchange });
       if (failed !== undefined && !response.headersSent) send(response, problemOf(failed, recorded.id));
       else if (failed !== undefined) response.destroy();
       await this.decisions.outcome(recorded, facts, failed);

@@ -29,6 +29,19 @@ function authorityOf(path: string): string | undefined {
 /** Path and query of either form. */
 const pathOf = (path: string): string => path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '') || '/';
 
+/** Parameters by which an endpoint takes a credential. */
+const keyParameters: ReadonlySet<string> = new Set(['key', 'api_key', 'api-key', 'apikey', 'access_token']);
+
+/** A query without the credentials of whoever wrote it; the rest is left as it was written. */
+function withoutKeys(search: string): string {
+  if (search === '') return search;
+  const kept = search
+    .slice(1)
+    .split('&')
+    .filter((part) => ![...new URLSearchParams(part).keys()].some((name) => keyParameters.has(name.toLowerCase())));
+  return kept.join('&');
+}
+
 /** The provider's URL for a path; undefined when the path would leave the provider's own prefix. */
 export function upstreamUrl(base: string, path: string): URL | undefined {
   const provider = URL.canParse(base) ? new URL(base) : undefined;
@@ -40,6 +53,7 @@ export function upstreamUrl(base: string, path: string): URL | undefined {
   const joined = `${provider.origin}${prefix}${rest}`;
   if (!URL.canParse(joined)) return undefined;
   const url = new URL(joined);
+  url.search = withoutKeys(url.search);
   return url.origin === provider.origin && url.pathname.startsWith(`${prefix}/`) ? url : undefined;
 }
 

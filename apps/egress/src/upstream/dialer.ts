@@ -5,6 +5,7 @@
 
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP } from 'node:net';
+import { rootCertificates } from 'node:tls';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Agent, type Dispatcher } from 'undici';
 import { isDiallable } from '../hosts/address.ts';
@@ -41,13 +42,21 @@ export function checkedLookup(lookup: Lookup) {
 const usualLookup: Lookup = (name, done) =>
   systemLookup(name, { all: true, verbatim: false }, (error, found) => done(error, found ?? []));
 
+export interface DialerOptions {
+  readonly lookup?: Lookup;
+  /** PEM of certificate authorities to trust beside the public ones. */
+  readonly authorities?: string;
+}
+
 @Injectable()
 export class Dialer implements OnModuleDestroy {
   readonly dispatcher: Dispatcher;
 
-  constructor(lookup: Lookup = usualLookup) {
+  constructor({ lookup = usualLookup, authorities }: DialerOptions = {}) {
+    // Certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says; authorities of one's own come beside the public ones.
+    const trusted = authorities === undefined ? {} : { ca: [...rootCertificates, authorities] };
     this.dispatcher = new Agent({
-      connect: { lookup: checkedLookup(lookup), timeout: connectMs },
+      connect: { lookup: checkedLookup(lookup), timeout: connectMs, rejectUnauthorized: true, ...trusted },
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
       connections: 128,

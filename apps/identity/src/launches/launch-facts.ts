@@ -1,7 +1,7 @@
 /** What identity keeps of a unit: hashes, and the facts its tokens state. Pure. */
 
 import { toJson } from '@bufbuild/protobuf';
-import { type Mount, MountMode, type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
+import { Dialect, type Mount, MountMode, type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { canonicalHash } from '@sallyport/core/canonical';
 import type { ActorClaim, DispatchClaims, SessionClaims, WorkspaceClaim } from '@sallyport/core/claims';
 import { isId, isSlug } from '@sallyport/core/ids';
@@ -44,6 +44,18 @@ export function workspaceClaims(mounts: readonly Mount[], field: string): Worksp
   return claims;
 }
 
+const dialects: Readonly<Partial<Record<Dialect, string>>> = {
+  [Dialect.ANTHROPIC_MESSAGES]: 'anthropic_messages',
+  [Dialect.OPENAI_CHAT]: 'openai_chat',
+  [Dialect.OPENAI_RESPONSES]: 'openai_responses',
+  [Dialect.GEMINI]: 'gemini',
+};
+
+function dialectOf(dialect: Dialect | undefined): { readonly dialect?: string } {
+  const word = dialect === undefined ? undefined : dialects[dialect];
+  return word === undefined ? {} : { dialect: word };
+}
+
 /** The facts of a unit. Throws `identity.argument` when the unit cannot be authorised whoever asks. */
 export function launchFacts(unit: Unit, act: ActorClaim): LaunchFacts {
   if (!isId('run', unit.run)) throw argumentInvalid('unit.run', 'a run id');
@@ -53,7 +65,12 @@ export function launchFacts(unit: Unit, act: ActorClaim): LaunchFacts {
     role: unit.role,
     profile: unit.profile,
     tools_h: canonicalHash(unit.tools),
-    net: { provider: provider?.name ?? '', url: provider?.baseUrl ?? '', credential: provider?.credential ?? '' },
+    net: {
+      provider: provider?.name ?? '',
+      url: provider?.baseUrl ?? '',
+      credential: provider?.credential ?? '',
+      ...dialectOf(provider?.dialect),
+    },
     act,
   };
 }

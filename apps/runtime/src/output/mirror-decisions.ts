@@ -17,6 +17,13 @@ function reasonWord(reason: DenyReason): string {
   return name.slice(prefix.length).toLowerCase();
 }
 
+/**
+ * A call is known noise only of the agent that is known to make it: from any other runner the same connection is somebody's intention.
+ * What stands behind `acp` may be any of them.
+ */
+export const noiseOf = (name: string, runner: string): string =>
+  runner === 'acp' || name.startsWith(`${runner}.`) ? name : '';
+
 @Injectable()
 export class MirrorDecisions {
   #stop: () => void = () => undefined;
@@ -39,9 +46,11 @@ export class MirrorDecisions {
     this.#stop();
   }
 
-  #mirror({ id, org, dispatch, allowed, reason, target }: Decision): void {
+  #mirror({ id, org, dispatch, allowed, reason, target, noise: name }: Decision): void {
     const live = this.book.live(dispatch);
     if (live === undefined || orgOf(live.record) !== org || live.gone.signal.aborted) return;
-    live.output.say({ case: 'egressDecided', value: { decision: id, allowed, reason: reasonWord(reason), target } });
+    const noise = noiseOf(name, live.record.unit.runner);
+    const value = { decision: id, allowed, reason: reasonWord(reason), target, noise };
+    live.output.say({ case: 'egressDecided', value });
   }
 }
