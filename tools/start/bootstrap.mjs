@@ -21,6 +21,7 @@ const tasks = {
   bench: ['tools/bench/main.ts'],
   chaos: ['tools/chaos/main.ts'],
   objects: ['tools/start/objects.ts'],
+  credential: ['tools/start/credential.ts'],
 };
 
 /** Programs the product needs and the Debian package of each. */

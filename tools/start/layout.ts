@@ -30,6 +30,8 @@ export interface Layout {
   /** Says where objects are kept when that is not `bucket`. */
   readonly bucketChoice: string;
   readonly secrets: string;
+  /** Provider credentials, read by egress alone. */
+  readonly credentials: string;
   readonly logs: string;
   /** Sockets; short enough for a Unix address. */
   readonly run: string;
@@ -64,6 +66,7 @@ export function prepareLayout(data: string): Layout {
     bucket: join(data, 'bucket'),
     bucketChoice: join(data, 'bucket.json'),
     secrets: join(data, 'secrets'),
+    credentials: credentialsOf(data),
     logs: join(data, 'logs'),
     run,
     runtime,
@@ -73,7 +76,14 @@ export function prepareLayout(data: string): Layout {
     cliConfig: join(data, 'cli.json'),
     lock: join(data, 'lock'),
   };
-  for (const directory of [layout.nats, layout.bucket, layout.secrets, layout.logs, layout.workspace])
+  for (const directory of [
+    layout.nats,
+    layout.bucket,
+    layout.secrets,
+    layout.credentials,
+    layout.logs,
+    layout.workspace,
+  ])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const directory of [layout.run, layout.runtime, layout.runners])
     mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -81,6 +91,9 @@ export function prepareLayout(data: string): Layout {
   if (run !== join(data, 'run')) assertOwn(run, 'remove it');
   return layout;
 }
+
+/** Where the credentials of an installation are. */
+export const credentialsOf = (data: string): string => join(data, 'secrets', 'credentials');
 
 function makeData(data: string): void {
   try {

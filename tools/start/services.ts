@@ -40,7 +40,10 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_WORKSPACE_DIR: layout.workspace,
     ...bucketEnv(bucket),
   }),
-  egress: ({ layout }) => ({ SALLY_EGRESS_SOCKET: egressSocket(layout) }),
+  egress: ({ layout }) => ({
+    SALLY_EGRESS_SOCKET: egressSocket(layout),
+    SALLY_EGRESS_CREDENTIALS_DIR: layout.credentials,
+  }),
   scheduler: ({ secrets }) => ({ SALLY_SCHEDULER_KEK_FILE: secrets.keyFile('scheduler.kek') }),
   runtime: ({ layout }) => ({
     SALLY_RUNTIME_DIR: layout.runtime,
