@@ -55,6 +55,18 @@ const optional: Plugin = {
   },
 };
 
+/** Ways to reach a container engine that nobody here takes: over SSH, and for builds that ask for credentials. */
+const unused: Plugin = {
+  name: 'unused',
+  setup(builder) {
+    builder.onResolve({ filter: /^(?:ssh2|@grpc\/grpc-js|@grpc\/proto-loader)$/ }, ({ path }) => ({
+      path,
+      namespace: 'unused',
+    }));
+    builder.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
+  },
+};
+
 /** CommonJS packages inside an ES module still call `require`. */
 const banner = {
   js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -116,7 +128,7 @@ async function bundle(out: string): Promise<void> {
       outdir: join(out, 'services'),
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',
-      plugins: [decorators, optional],
+      plugins: [decorators, unused, optional],
       // Nest's decorators call Reflect while its modules load: this one must come before all of them.
       inject: [join(root, 'node_modules/reflect-metadata/Reflect.js')],
       sourcemap: true,

@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import { buildAll } from '../build/build.ts';
 import { runDemo } from './demo.ts';
+import { findSubstrates } from './docker.ts';
 import { heldLimits } from './limits.ts';
 import { assertNamespaces } from './namespaces.ts';
 import { defaultData, parseOptions, repository, type StartOptions, usage } from './options.ts';
@@ -25,6 +26,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   'start.port_taken': 6,
   'start.bucket_behind': 6,
   'start.isolation': 3,
+  'start.docker': 3,
   'start.clone_unwritable': 3,
   'bus.nats_missing': 3,
   'store.postgres_missing': 3,
@@ -49,20 +51,23 @@ async function build(): Promise<boolean> {
 
 async function run(options: StartOptions): Promise<number> {
   const started = performance.now();
-  assertNamespaces();
+  const substrates = await findSubstrates(process.env, note);
+  // bubblewrap makes no sandbox of a stack whose agents run in Docker.
+  if (substrates.usual === 'process') assertNamespaces();
   if (await build()) note(`bundles built in ${seconds(performance.now() - started)}`);
   const interrupted = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
   });
-  const stack = await startStack(options, {
-    step: (name, tookMs) => note(`  ${name.padEnd(10)} ${seconds(tookMs)}`),
-    restarted: (name, why) => note(`${name} ended (${why}); starting it again`),
-  });
+  const listener = {
+    step: (name: string, tookMs: number) => note(`  ${name.padEnd(10)} ${seconds(tookMs)}`),
+    restarted: (name: string, why: string) => note(`${name} ended (${why}); starting it again`),
+  };
+  const stack = await startStack(options, listener, { substrates: substrates.env });
   try {
-    const { profile, notes } = await heldLimits();
+    const { profile, notes } = await heldLimits(substrates.usual);
     const rest = await seed(stack, profile);
     note(`ready in ${seconds(performance.now() - started)}`);
-    for (const line of notes) note(line);
+    for (const line of [...substrates.notes, ...notes]) note(line);
     return await serve(stack, rest, options, interrupted);
   } finally {
     await stack.stop();

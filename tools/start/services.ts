@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly options: StartOptions;
   readonly natsUrl: string;
   readonly bucket: BucketSettings;
+  /** What the runtime is told of the substrates of this machine. */
+  readonly substrates: Readonly<Record<string, string>>;
   databaseUrl(service: Caller): string;
 }
 
@@ -45,7 +47,8 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
     SALLY_EGRESS_CREDENTIALS_DIR: layout.credentials,
   }),
   scheduler: ({ secrets }) => ({ SALLY_SCHEDULER_KEK_FILE: secrets.keyFile('scheduler.kek') }),
-  runtime: ({ layout }) => ({
+  runtime: ({ layout, substrates }) => ({
+    ...substrates,
     SALLY_RUNTIME_DIR: layout.runtime,
     SALLY_EGRESS_SOCKET: egressSocket(layout),
     SALLY_AGENT_BUNDLE: visibleFile(join(repository, 'dist', 'agent', 'agent.mjs'), layout.runtime, 'agent.mjs'),

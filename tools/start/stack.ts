@@ -25,6 +25,12 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** What the machine decides about a stack. */
+export interface StackMachine {
+  /** Variables of the runtime that name its substrates. */
+  readonly substrates: Readonly<Record<string, string>>;
+}
+
 export interface StackListener {
   /** A step of the start, with the time it took. */
   step(name: string, tookMs: number): void;
@@ -36,7 +42,11 @@ export interface StackListener {
 const graceMs = 3_000;
 
 /** Starts everything; on failure ends what had started. */
-export async function startStack(options: StartOptions, listener: StackListener): Promise<Stack> {
+export async function startStack(
+  options: StartOptions,
+  listener: StackListener,
+  { substrates }: StackMachine,
+): Promise<Stack> {
   const url = `http://${options.host}:${options.port}`;
   const layout = prepareLayout(options.data);
   const unlock = takeLock(layout.lock, url);
@@ -72,6 +82,7 @@ export async function startStack(options: StartOptions, listener: StackListener)
       secrets,
       options,
       natsUrl: nats.url,
+      substrates,
       databaseUrl: (service: Caller) => database.url(service),
     };
     const children = [

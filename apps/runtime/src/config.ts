@@ -1,6 +1,8 @@
 /** What the runtime is told by its environment. */
 
 import { z } from 'zod';
+import { backendKinds } from './backends/backend.ts';
+import { isPinned } from './backends/docker/image-name.ts';
 
 export const runtimeEnv = z.object({
   /** Name of this edge, as the scheduler leases to it. */
@@ -18,6 +20,12 @@ export const runtimeEnv = z.object({
   SALLY_NODE: z.string().startsWith('/'),
   /** npm prefix of the coding agents of this machine, seen by sandboxes as `/opt/runners`; without it there are none. */
   SALLY_RUNNERS_DIR: z.string().startsWith('/').optional(),
+  /** What a profile stands on that names no substrate. */
+  SALLY_BACKEND: z.enum(backendKinds).default('process'),
+  /** Socket of the container engine. */
+  SALLY_DOCKER_HOST: z.string().startsWith('unix:///').default('unix:///var/run/docker.sock'),
+  /** The sandbox image: an id or a repository with a digest. A tag may mean anything tomorrow and is refused. */
+  SALLY_DOCKER_IMAGE: z.string().refine(isPinned, 'takes sha256:... or name@sha256:..., no tag').optional(),
   /** Live workloads of this edge. */
   SALLY_RUNTIME_CAPACITY: z.coerce.number().int().min(1).max(1024).default(32),
   /** Live workloads of one principal; 0 means none. */

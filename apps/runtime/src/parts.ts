@@ -1,6 +1,6 @@
 /** Injection tokens of what has no class of its own. */
 
-/** The one backend of this edge. */
+/** The substrates of this edge behind one port. */
 export const BACKEND = Symbol('backend');
 
 /** Path of egress's Unix socket. */

@@ -8,7 +8,10 @@ import { Bus } from '@sallyport/bus/connection';
 import { Clock } from '@sallyport/core/clock';
 import { Log } from '@sallyport/service/log';
 import { CONFIG } from '@sallyport/service/platform';
+import { Backends } from './backends/backends.ts';
+import { DockerBackend } from './backends/docker/docker-backend.ts';
 import { ProcessBackend } from './backends/process/process-backend.ts';
+import { UidSlots } from './backends/process/uid-slots.ts';
 import type { RuntimeEnv } from './config.ts';
 import { EdgeLife } from './edge/edge-life.ts';
 import { EdgeName } from './edge/edge-name.ts';
@@ -40,11 +43,16 @@ import { WorkloadBook } from './workloads/workload-book.ts';
 /** One install is one folder: sandboxes of another folder's runtime are none of ours. */
 const labelOf = (directory: string): string => createHash('sha256').update(directory).digest('hex').slice(0, 12);
 
-function backendOf(env: RuntimeEnv, clock: Clock): ProcessBackend {
-  const { SALLY_RUNTIME_DIR: directory, SALLY_NODE: node, SALLY_AGENT_BUNDLE: agent, SALLY_RUNNERS_DIR: runners } = env;
+function backendsOf(env: RuntimeEnv, clock: Clock, log: Log): Backends {
+  const { SALLY_RUNTIME_DIR: directory, SALLY_NODE: node, SALLY_AGENT_BUNDLE: agent } = env;
+  const { SALLY_RUNNERS_DIR: runners, SALLY_BACKEND: usual, SALLY_DOCKER_HOST: host, SALLY_DOCKER_IMAGE: image } = env;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (runners !== undefined) mkdirSync(runners, { recursive: true, mode: 0o755 });
-  return new ProcessBackend({ label: labelOf(directory), directory, node, agent, clock, ...(runners && { runners }) });
+  const label = labelOf(directory);
+  const same = { label, directory, node, agent, clock, slots: UidSlots.ofInstall(label), ...(runners && { runners }) };
+  const process = new ProcessBackend(same);
+  const docker = new DockerBackend({ ...same, host, ...(image !== undefined && { image }) });
+  return new Backends({ process, docker, usual, log });
 }
 
 function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
@@ -56,7 +64,8 @@ function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
 @Module({
   controllers: [RuntimeRpc],
   providers: [
-    { provide: BACKEND, useFactory: backendOf, inject: [CONFIG, Clock] },
+    { provide: Backends, useFactory: backendsOf, inject: [CONFIG, Clock, Log] },
+    { provide: BACKEND, useExisting: Backends },
     { provide: Mounts, useFactory: mountsOf, inject: [CONFIG, Bus, Clock, Log] },
     { provide: EGRESS_SOCKET, useFactory: (env: RuntimeEnv) => env.SALLY_EGRESS_SOCKET, inject: [CONFIG] },
     { provide: GRACE_MS, useFactory: (env: RuntimeEnv) => env.SALLY_RUNTIME_GRACE_SECONDS * 1000, inject: [CONFIG] },

@@ -15,13 +15,13 @@ export interface Probe {
 }
 
 /**
- * Arguments: folder, label, script, deadline, `wait` to see it end. Prints the handle, or why there is none; with `wait` the end,
+ * Arguments: substrate, folder, label, script, deadline, `wait` to see it end. Prints the handle, or why there is none; with `wait` the end,
  * and the answer to a profile that demands control groups.
  */
 const source = `
 import { TestGround, profileNamed } from './backend.builder.ts';
-const [directory, label, script, deadline, wait] = process.argv.slice(2);
-const ground = await new TestGround(directory, label).open();
+const [substrate, directory, label, script, deadline, wait] = process.argv.slice(2);
+const ground = await new TestGround(JSON.parse(substrate), directory, label).open();
 const handle = await ground.start(script, { deadlineSeconds: Number(deadline ?? 20) }).catch((error) => {
   process.stdout.write(JSON.stringify(error.reason) + '\\n');
   process.exit(0);
@@ -52,6 +52,9 @@ export async function aProbe(): Promise<Probe> {
       platform: 'node',
       format: 'esm',
       logLevel: 'silent',
+      // Native parts of ways to reach an engine that are not used here.
+      loader: { '.node': 'empty' },
+      banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
     });
     copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
     chmodSync(node, 0o755);

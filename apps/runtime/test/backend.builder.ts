@@ -1,11 +1,14 @@
-/** A process backend in a folder of its own, and sandboxes in it that run a shell script. */
+/** A backend in a folder of its own, and sandboxes in it that run a shell script. */
 
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@sallyport/core/clock';
-import type { Exit, Handle, SandboxMount, SandboxSpec } from '../src/backends/backend.ts';
+import type { DockerEngine } from '@sallyport/testkit/wide';
+import type { Backend, Exit, Handle, SandboxMount, SandboxSpec } from '../src/backends/backend.ts';
+import { DockerBackend } from '../src/backends/docker/docker-backend.ts';
 import { ProcessBackend } from '../src/backends/process/process-backend.ts';
+import { UidSlots } from '../src/backends/process/uid-slots.ts';
 import { type Profile, profiles, type ResolvedLimits, resolveLimits } from '../src/profiles/profiles.ts';
 
 export interface SandboxWish {
@@ -34,24 +37,47 @@ export function profileNamed(name: string): Profile {
 /** A folder as the backend wants it, at a path that no other test uses. */
 export const aFolder = (): string => mkdtempSync(join(tmpdir(), 'sally-sandbox-'));
 
+/** What sandboxes of a ground stand on, as plain JSON. */
+export type Substrate =
+  | { readonly kind: 'process' }
+  | ({ readonly kind: 'docker' } & Pick<DockerEngine, 'host' | 'image'>);
+
+function backendOn(substrate: Substrate, label: string, directory: string): Backend {
+  const same = { label, directory, node: process.execPath, clock: systemClock, slots: UidSlots.ofInstall(label) };
+  return substrate.kind === 'process' ? new ProcessBackend(same) : new DockerBackend({ ...same, ...substrate });
+}
+
+/** A folder with a backend in it. */
 export class TestGround {
+  readonly substrate: Substrate;
   readonly directory: string;
   readonly label: string;
-  readonly backend: ProcessBackend;
+  readonly backend: Backend;
   /** The profile this machine can hold. */
   profile = profileNamed('default');
   private count = 0;
 
-  constructor(directory = aFolder(), label = `t${process.pid}`) {
+  constructor(substrate: Substrate, directory = aFolder(), label = `t${process.pid}`) {
+    this.substrate = substrate;
     this.directory = directory;
     this.label = label;
-    this.backend = new ProcessBackend({ label, directory, node: process.execPath, clock: systemClock });
+    this.backend = backendOn(substrate, label, directory);
+  }
+
+  /** The same folder and install under a backend that knows nothing of this one. */
+  again(): TestGround {
+    return new TestGround(this.substrate, this.directory, this.label);
+  }
+
+  /** Another install. */
+  elsewhere(): TestGround {
+    return new TestGround(this.substrate, undefined, 'elsewhere');
   }
 
   /** Chooses the profile: where no group can be made, the one that says so. */
   async open(): Promise<this> {
     const groups = (await this.backend.check()).find(({ name }) => name === 'cgroup');
-    if (groups?.ok !== true) this.profile = profileNamed('best-effort');
+    if (groups?.ok === false) this.profile = profileNamed('best-effort');
     return this;
   }
 
@@ -60,10 +86,10 @@ export class TestGround {
   }
 
   /** A folder that the sandbox of this id may write to. */
-  aMount(id: string, name: string, mode: 'ro' | 'rw' = 'rw'): SandboxMount {
+  async aMount(id: string, name: string, mode: 'ro' | 'rw' = 'rw'): Promise<SandboxMount> {
     const source = join(this.directory, 'mounts', id, name);
     mkdirSync(source, { recursive: true, mode: 0o755 });
-    const uid = this.backend.reserve(id);
+    const uid = await this.backend.reserve(id, this.profile);
     if (isRoot) chownSync(source, uid, uid);
     return { name, source, mode };
   }
@@ -121,7 +147,7 @@ export class TestGround {
   }
 
   async close(): Promise<void> {
-    for (const { id } of await this.backend.list()) await this.backend.reap(id);
+    for (const found of await this.backend.list()) await this.backend.reap(found);
     await this.backend.close();
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -40,3 +40,12 @@ export const limitRefused = (limit: string, asked: number, most: number, profile
     `${limit} must lie between 0 and ${most} under the profile ${profile}; ask for less or name a larger profile`,
     { limit, asked: String(asked), most: String(most), profile },
   );
+
+export const engineUnreachable = (what: string, cause: unknown): Fault =>
+  new Fault(
+    'unavailable',
+    'runtime.engine_unreachable',
+    `the container engine does not answer (${what}); start it again: what runs goes on meanwhile`,
+    { asked: what },
+    { cause },
+  );

@@ -36,9 +36,13 @@ export interface SandboxSpec {
   readonly deadlineSeconds: number;
 }
 
-/** A started sandbox: plain JSON, enough to find it again from another process. */
-export interface Handle {
-  readonly backend: 'process';
+/** The substrates a sandbox can stand on. */
+export const backendKinds = ['process', 'docker'] as const;
+
+export type BackendKind = (typeof backendKinds)[number];
+
+/** What every backend says of a started sandbox. */
+interface StartedSandbox {
   readonly id: string;
   /** The sandbox's first process, in the runtime's view, and its kernel start time in clock ticks since boot. */
   readonly pid: number;
@@ -60,6 +64,21 @@ export interface Handle {
   /** Folders counted against the disk limit, and what they may gain. */
   readonly disk: { readonly directories: readonly string[]; readonly limit: DiskUse };
 }
+
+export interface ProcessHandle extends StartedSandbox {
+  readonly backend: 'process';
+}
+
+export interface DockerHandle extends StartedSandbox {
+  readonly backend: 'docker';
+  /** Id of the container, 64 hex digits. */
+  readonly container: string;
+  /** Id of the image it was made of, `sha256:...`. */
+  readonly image: string;
+}
+
+/** A started sandbox: plain JSON, enough to find it again from another process. */
+export type Handle = ProcessHandle | DockerHandle;
 
 /** What the substrate says became of a sandbox. `lost` means gone without a word of how. */
 export type Exit =
@@ -99,57 +118,65 @@ export interface DiskUse {
   readonly files: number;
 }
 
-export interface Backend {
-  readonly kind: 'process';
+/** A sandbox as the substrate knows it without a handle. */
+export interface Found {
+  readonly backend: BackendKind;
+  /** Id of the workload. */
+  readonly id: string;
+}
 
+export interface Backend<H extends Handle = Handle> {
   /** What this edge can and cannot isolate; asks the substrate each time. */
   check(): Promise<readonly Capability[]>;
 
+  /** Makes what every start needs, so that the first does not wait for it; failures wait for the start that meets them. */
+  warm(): Promise<void>;
+
   /** Host uid that a workload will run as, so that its folders can be given to it before it starts. The same id, the same uid. */
-  reserve(id: string): number;
+  reserve(id: string, profile: Profile): Promise<number>;
 
   /**
    * Starts a sandbox and answers when it stands, limits and filter in force, and its program is about to be executed.
    *
    * @throws Fault `runtime.isolation_missing`, `runtime.mount_refused`, `runtime.start_failed`; nothing of it is left then.
    */
-  start(spec: SandboxSpec): Promise<Handle>;
+  start(spec: SandboxSpec): Promise<H>;
 
   /** Takes over a sandbox that an earlier process of this runtime started; asked again, it does nothing. */
-  adopt(handle: Handle): Promise<void>;
+  adopt(handle: H): Promise<void>;
 
   /** What became of it, from evidence. A failure to observe throws; it is never an exit. */
-  exitCode(handle: Handle): Promise<Exit>;
+  exitCode(handle: H): Promise<Exit>;
 
   /** Resolves once it is no longer running; rejects with the signal's reason when that fires first. */
-  waitExit(handle: Handle, signal?: AbortSignal): Promise<Exclude<Exit, { state: 'running' }>>;
+  waitExit(handle: H, signal?: AbortSignal): Promise<Exclude<Exit, { state: 'running' }>>;
 
   /** SIGTERM to the program; the caller holds the grace. Nothing happens when it is gone. */
-  terminate(handle: Handle): Promise<void>;
+  terminate(handle: H): Promise<void>;
 
   /** SIGKILL to the whole tree; resolves when nothing of it is left. */
-  kill(handle: Handle): Promise<void>;
+  kill(handle: H): Promise<void>;
 
   /** Gives back control groups, uid and files; read the log before. Throws while anything is alive. */
-  cleanup(handle: Handle): Promise<void>;
+  cleanup(handle: H): Promise<void>;
 
   /** What the substrate says about it now. */
-  evidence(handle: Handle): Promise<Evidence>;
+  evidence(handle: H): Promise<Evidence>;
 
   /** The end of what the supervisor printed. */
-  log(handle: Handle, bytes: number): Promise<SandboxLog>;
+  log(handle: H, bytes: number): Promise<SandboxLog>;
 
   /** Every sandbox of this install that is alive, whoever remembers it. */
-  list(): Promise<readonly { readonly id: string; readonly pid: number }[]>;
+  list(): Promise<readonly Found[]>;
 
   /** Kills and clears a sandbox nobody has a handle of; resolves when nothing of it is left. */
-  reap(id: string): Promise<void>;
+  reap(found: Found): Promise<void>;
 
   /**
    * Counts a workload's rw mounts against its disk limit from what they hold at this moment; call it when they are checked out.
    * What stands there already may be given, else it is measured beside the work.
    */
-  holdDisk(handle: Handle, standing?: DiskUse): Promise<void>;
+  holdDisk(handle: H, standing?: DiskUse): Promise<void>;
 
   /** Calls back when a workload's rw mounts outgrow their limit; the caller decides what follows. */
   onOverDisk(listener: (id: string, used: DiskUse) => void): void;

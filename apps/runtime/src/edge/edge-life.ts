@@ -6,7 +6,7 @@ import { Bus } from '@sallyport/bus/connection';
 import { ensureStream } from '@sallyport/bus/events';
 import { Log } from '@sallyport/service/log';
 import { CONFIG } from '@sallyport/service/platform';
-import type { ProcessBackend } from '../backends/process/process-backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import type { RuntimeEnv } from '../config.ts';
 import { MirrorDecisions } from '../output/mirror-decisions.ts';
 import { BACKEND } from '../parts.ts';
@@ -44,7 +44,7 @@ export class EdgeLife implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly book: WorkloadBook,
     private readonly bus: Bus,
     private readonly log: Log,
-    @Inject(BACKEND) private readonly backend: ProcessBackend,
+    @Inject(BACKEND) private readonly backend: Backend,
     @Inject(CONFIG) private readonly env: RuntimeEnv,
   ) {}
 

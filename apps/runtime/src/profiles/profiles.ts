@@ -5,6 +5,7 @@
  */
 
 import type { Limits } from '@sallyport/contracts/unit/v1/unit';
+import { type BackendKind, backendKinds } from '../backends/backend.ts';
 import { limitRefused } from '../backends/backend-faults.ts';
 
 interface Range {
@@ -25,12 +26,15 @@ export interface LimitRanges {
 
 export interface Profile {
   readonly name: string;
-  readonly backend: 'process';
+  /** The substrate it is for; without one, what the edge starts with by default. */
+  readonly backend?: BackendKind;
   /**
    * Whether a start is refused where the edge can write no cgroup. `best-effort` falls back to resource limits of single
    * processes, which bound neither the memory nor the CPU of the whole tree.
    */
   readonly cgroup: 'required' | 'best-effort';
+  /** `strict` refuses a container engine without user namespaces, or whose runc has known holes. */
+  readonly engine?: 'strict';
   readonly limits: LimitRanges;
   /** Size of `/tmp` in bytes; it counts as memory of the sandbox. */
   readonly tmpBytes: number;
@@ -52,7 +56,6 @@ const gib = 1024 ** 3;
 
 const standard: Profile = {
   name: 'default',
-  backend: 'process',
   cgroup: 'required',
   limits: {
     memoryBytes: { usual: gib, most: 8 * gib },
@@ -90,7 +93,7 @@ const small: Profile = {
 };
 
 /** For an edge on which nobody may write a cgroup: chosen by name, never fallen back to. */
-const bestEffort: Profile = { ...standard, name: 'best-effort', cgroup: 'best-effort' };
+const bestEffort: Profile = { ...standard, name: 'best-effort', backend: 'process', cgroup: 'best-effort' };
 
 /** For coding agents: programs of hundreds of megabytes that start compilers, test runners and servers of their own. */
 const coding: Profile = {
@@ -107,9 +110,24 @@ const coding: Profile = {
   shmBytes: 256 * mib,
 };
 
+/** Sizes that any substrate can hold. */
+const sizes: readonly Profile[] = [standard, small, coding];
+
+/** The same sizes on one substrate, whatever the edge starts with by default: `docker`, `docker-small`, `process`, ... */
+const pinned: readonly Profile[] = backendKinds.flatMap((backend) =>
+  sizes.map((profile) => ({
+    ...profile,
+    backend,
+    name: profile === standard ? backend : `${backend}-${profile.name}`,
+  })),
+);
+
+/** For what must not share even a known hole with its neighbours: an engine with a mended runc and user namespaces, or no start. */
+const dockerStrict: Profile = { ...standard, name: 'docker-strict', backend: 'docker', engine: 'strict' };
+
 /** Every profile this runtime offers, by name. */
 export const profiles: ReadonlyMap<string, Profile> = new Map(
-  [standard, small, bestEffort, coding].map((profile) => [profile.name, profile]),
+  [...sizes, bestEffort, ...pinned, dockerStrict].map((profile) => [profile.name, profile]),
 );
 
 /**

@@ -50,7 +50,7 @@ export class AdoptWorkloads {
       if (live.access.held !== undefined) live.sender.start();
     } catch (error) {
       this.log.error({ workload: record.id, error }, 'a workload could not be taken over; its sandbox is killed');
-      await this.backend.reap(record.id).catch((cause: unknown) => this.log.error({ error: cause }, 'a kill failed'));
+      await this.backend.reap(record).catch((cause: unknown) => this.log.error({ error: cause }, 'a kill failed'));
     } finally {
       this.courier.kick(record);
     }
@@ -62,7 +62,7 @@ export class AdoptWorkloads {
     this.log.info({ workload: record.id, state: record.state }, 'a workload of an earlier process is taken over');
     if (handle === undefined) {
       live.startFault = edgeRestarted();
-      await this.backend.reap(record.id);
+      await this.backend.reap(record);
       return this.settle.settleUnstarted(live);
     }
     await this.backend.adopt(handle);

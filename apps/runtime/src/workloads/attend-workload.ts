@@ -98,7 +98,7 @@ export class AttendWorkload {
     let malformed = 0;
     const tether = new TetherServer({
       directory,
-      uid: this.backend.reserve(id),
+      uid: await this.backend.reserve(id, live.profile),
       calls: this.calls.of(live),
       tunnel: (target, socket, head) => {
         live.touch();

@@ -8,6 +8,7 @@ import { Fault } from '@sallyport/core/fault';
 import { AuditClient } from '@sallyport/service/audit';
 import { Log } from '@sallyport/service/log';
 import { ProofKey } from '@sallyport/trust/proof';
+import { Backends } from '../backends/backends.ts';
 import { EdgeName } from '../edge/edge-name.ts';
 import { edgeClosing, staleEpoch, stoppedBeforeStart, superseded, unknownProfile } from '../faults.ts';
 import { profiles, resolveLimits } from '../profiles/profiles.ts';
@@ -39,6 +40,7 @@ export class CreateWorkload {
     private readonly reclaim: ReclaimWorkload,
     private readonly transitions: Transitions,
     private readonly audit: AuditClient,
+    private readonly backends: Backends,
     private readonly edge: EdgeName,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -104,6 +106,7 @@ export class CreateWorkload {
       exitCode: undefined,
       seq: known?.seq ?? 0,
       ending: undefined,
+      backend: this.backends.kindOf(profile),
       handle: undefined,
       evidence: undefined,
       proofKey: key.export(),

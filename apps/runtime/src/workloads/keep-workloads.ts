@@ -109,11 +109,11 @@ export class KeepWorkloads {
 
   /** What the substrate runs and no journal knows is killed: nobody would ever end it. */
   async #killOrphans(): Promise<void> {
-    for (const { id } of await this.backend.list()) {
-      const record = this.book.find(id);
+    for (const found of await this.backend.list()) {
+      const record = this.book.find(found.id);
       if (record !== undefined && isLive(record.state)) continue;
-      this.log.warn({ workload: id }, 'a sandbox nobody knows is killed');
-      await this.backend.reap(id);
+      this.log.warn({ workload: found.id, backend: found.backend }, 'a sandbox nobody knows is killed');
+      await this.backend.reap(found);
     }
   }
 }

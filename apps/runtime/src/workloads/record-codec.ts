@@ -5,7 +5,7 @@ import { RuntimeEventSchema } from '@sallyport/contracts/runtime/v1/runtime';
 import { CommittedSchema, ResultSchema } from '@sallyport/contracts/unit/v1/event';
 import { UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { z } from 'zod';
-import type { Handle } from '../backends/backend.ts';
+import { backendKinds, type Handle } from '../backends/backend.ts';
 import type { PreparedMount } from '../mounts/prepared-mount.ts';
 import { endWords, stopWords, type WorkloadState, workloadMachine } from './workload.machine.ts';
 import type { WorkloadRecord } from './workload.ts';
@@ -29,6 +29,8 @@ const recordShape = z.object({
   exitCode: z.int().optional(),
   seq: z.int().nonnegative(),
   ending: z.object({ reason: z.enum(endWords), why: z.string(), capture: z.boolean() }).optional(),
+  // Records of before there was a choice are of the one there was.
+  backend: z.enum(backendKinds).default('process'),
   handle: z.custom<Handle>((value) => typeof value === 'object' && value !== null).optional(),
   evidence: z.string().optional(),
   proofKey: z.string(),
@@ -73,6 +75,7 @@ export function decodeRecord(text: string): WorkloadRecord {
     exitCode: parsed.exitCode,
     seq: parsed.seq,
     ending: parsed.ending,
+    backend: parsed.backend,
     handle: parsed.handle,
     evidence: parsed.evidence,
     proofKey: parsed.proofKey,

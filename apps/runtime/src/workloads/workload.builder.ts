@@ -37,6 +37,7 @@ export function aRecord(changes: Partial<WorkloadRecord> = {}): WorkloadRecord {
     exitCode: undefined,
     seq: 1,
     ending: undefined,
+    backend: 'process',
     handle: undefined,
     evidence: undefined,
     proofKey: '{}',

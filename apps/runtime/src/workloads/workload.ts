@@ -11,7 +11,7 @@ import {
 } from '@sallyport/contracts/runtime/v1/runtime';
 import type { Committed, Result } from '@sallyport/contracts/unit/v1/event';
 import type { Unit } from '@sallyport/contracts/unit/v1/unit';
-import type { Handle } from '../backends/backend.ts';
+import type { BackendKind, Handle } from '../backends/backend.ts';
 import type { PreparedMount } from '../mounts/prepared-mount.ts';
 import { type EndWord, type StopWord, stopWords, type WorkloadState, workloadMachine } from './workload.machine.ts';
 
@@ -58,6 +58,8 @@ export interface WorkloadRecord {
   /** Sequence of the last transition told. */
   seq: number;
   ending: Ending | undefined;
+  /** The substrate it is for, known before it has a handle there. */
+  readonly backend: BackendKind;
   handle: Handle | undefined;
   /** SHA-256 of the evidence it was attested by. */
   evidence: string | undefined;
@@ -90,6 +92,11 @@ export const wireStates = {
   destroyed: WireState.DESTROYED,
 } as const satisfies Record<WorkloadState, WireState>;
 
+const wireBackends = {
+  process: Backend.PROCESS,
+  docker: Backend.DOCKER,
+} as const satisfies Record<BackendKind, Backend>;
+
 const wireReasons = {
   completed: StopReason.COMPLETED,
   failed: StopReason.FAILED,
@@ -118,7 +125,7 @@ export function toWire(record: WorkloadRecord): MessageInitShape<typeof Workload
     run: unit.run,
     owner: ownerOf(record),
     profile: unit.profile,
-    backend: Backend.PROCESS,
+    backend: wireBackends[record.backend],
     state: wireStates[state],
     stopReason: stopReason === undefined ? StopReason.UNSPECIFIED : wireReasons[stopReason],
     reason,

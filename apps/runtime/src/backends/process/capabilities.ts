@@ -4,7 +4,7 @@ import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '@sallyport/core/fault';
 import { profiles, resolveLimits } from '../../profiles/profiles.ts';
-import type { Backend, Capability } from '../backend.ts';
+import type { Backend, Capability, ProcessHandle } from '../backend.ts';
 import { Cgroups, type CgroupsMissing } from './cgroups.ts';
 import { readIfThere } from './proc.ts';
 
@@ -57,7 +57,7 @@ const namespaceSettings: readonly { readonly path: string; readonly bad: string;
 ];
 
 /** Starts a sandbox that does nothing and watches it end well. */
-async function checkSandbox(backend: Backend, directory: string): Promise<Capability> {
+async function checkSandbox(backend: Backend<ProcessHandle>, directory: string): Promise<Capability> {
   const id = `check-${process.pid}`;
   const home = join(directory, id);
   const profile = profiles.get('best-effort');
@@ -104,7 +104,7 @@ async function checkSandbox(backend: Backend, directory: string): Promise<Capabi
 
 /** Every capability, in the order a person would mend them. */
 export async function checkMachine(
-  backend: Backend,
+  backend: Backend<ProcessHandle>,
   directory: string,
   groups: Cgroups | CgroupsMissing,
 ): Promise<readonly Capability[]> {

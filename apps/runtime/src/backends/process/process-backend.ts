@@ -8,7 +8,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Evidence, EvidenceSchema } from '@sallyport/contracts/runtime/v1/evidence';
 import { sha256Hex } from '@sallyport/core/canonical';
 import type { Clock } from '@sallyport/core/clock';
-import type { Backend, Capability, DiskUse, Exit, Handle, SandboxLog, SandboxSpec } from '../backend.ts';
+import type { Backend, Capability, DiskUse, Exit, Found, ProcessHandle, SandboxLog, SandboxSpec } from '../backend.ts';
 import { isolationMissing, killUnconfirmed, notRunning, stillAlive } from '../backend-faults.ts';
 import { checkMachine } from './capabilities.ts';
 import { Cgroups, type CgroupsMissing, membersOf, removeGroups } from './cgroups.ts';
@@ -34,6 +34,8 @@ export interface ProcessBackendOptions {
   /** Folder seen as `/opt/runners`; what it holds may change while sandboxes run. */
   readonly runners?: string;
   readonly clock: Clock;
+  /** Where uids are drawn from; shared with whatever else gives uids on this edge. */
+  readonly slots: UidSlots;
 }
 
 /** How often a sandbox of an earlier process is looked at, and one of our own, whose end the kernel tells. */
@@ -46,8 +48,7 @@ const lastWordMs = 1000;
 /** Pids as the kernel gives them out; 0 and 1 are never a workload's. */
 const everyProcess = (pids: readonly number[]): readonly number[] => pids.filter((pid) => pid > 1);
 
-export class ProcessBackend implements Backend {
-  readonly kind = 'process';
+export class ProcessBackend implements Backend<ProcessHandle> {
   private readonly options: ProcessBackendOptions;
   private readonly slots: UidSlots;
   private readonly disk: DiskWatch;
@@ -58,11 +59,10 @@ export class ProcessBackend implements Backend {
 
   constructor(options: ProcessBackendOptions) {
     this.options = { ...options, directory: resolve(options.directory) };
-    this.slots = new UidSlots(options.label);
+    this.slots = options.slots;
     this.disk = new DiskWatch(options.clock);
   }
 
-  /** Makes what every start needs, so that the first does not wait for it; failures wait for the start that meets them. */
   async warm(): Promise<void> {
     await Promise.allSettled([this.prepared(), this.cgroups()]);
   }
@@ -78,17 +78,17 @@ export class ProcessBackend implements Backend {
     );
   }
 
-  reserve(id: string): number {
+  async reserve(id: string): Promise<number> {
     return this.isRoot() ? this.slots.reserve(id) : (process.getuid?.() ?? 0);
   }
 
-  async start(spec: SandboxSpec): Promise<Handle> {
+  async start(spec: SandboxSpec): Promise<ProcessHandle> {
     const ground = await this.prepared();
     if ((await membersOf(await this.directoriesOf(spec.id))).length > 0) throw stillAlive(spec.id);
     this.pumps.get(spec.id)?.close();
     this.pumps.delete(spec.id);
     const directory = join(spec.directory, 'sandbox');
-    const uid = this.reserve(spec.id);
+    const uid = await this.reserve(spec.id);
     let cgroups: readonly string[] = [];
     let launched: Launched;
     try {
@@ -105,7 +105,7 @@ export class ProcessBackend implements Backend {
       await this.clear(spec.id, await this.directoriesOf(spec.id), directory);
       throw error;
     }
-    const handle: Handle = {
+    const handle: ProcessHandle = {
       backend: 'process',
       id: spec.id,
       ...launched.first,
@@ -128,17 +128,17 @@ export class ProcessBackend implements Backend {
     return handle;
   }
 
-  async adopt(handle: Handle): Promise<void> {
+  async adopt(handle: ProcessHandle): Promise<void> {
     if (this.isRoot()) this.slots.adopt(handle.id, handle.uid);
     await this.pump(handle);
     await this.disk.adopt(handle);
   }
 
-  async exitCode(handle: Handle): Promise<Exit> {
+  async exitCode(handle: ProcessHandle): Promise<Exit> {
     return (await this.lives(handle)) ? { state: 'running' } : readExit(handle.directory, handle.cgroups);
   }
 
-  async waitExit(handle: Handle, signal?: AbortSignal): Promise<Exclude<Exit, { state: 'running' }>> {
+  async waitExit(handle: ProcessHandle, signal?: AbortSignal): Promise<Exclude<Exit, { state: 'running' }>> {
     let ended = this.ended.get(handle.id);
     for (;;) {
       signal?.throwIfAborted();
@@ -154,7 +154,7 @@ export class ProcessBackend implements Backend {
     }
   }
 
-  async terminate(handle: Handle): Promise<void> {
+  async terminate(handle: ProcessHandle): Promise<void> {
     if (!(await proc.isAlive(handle))) return;
     for (const pid of await proc.childrenOf(handle.pid)) {
       const startTime = await proc.startTimeOf(pid);
@@ -162,7 +162,7 @@ export class ProcessBackend implements Backend {
     }
   }
 
-  async kill(handle: Handle): Promise<void> {
+  async kill(handle: ProcessHandle): Promise<void> {
     if (handle.boot !== (await proc.bootId())) return;
     // The first process of a pid namespace takes every other with it; bubblewrap outside then writes down how it ended.
     await proc.signalProcess(handle, 'SIGKILL');
@@ -175,13 +175,13 @@ export class ProcessBackend implements Backend {
     }
   }
 
-  async cleanup(handle: Handle): Promise<void> {
+  async cleanup(handle: ProcessHandle): Promise<void> {
     if (await this.lives(handle)) throw stillAlive(handle.id);
     this.pumps.get(handle.id)?.close();
     await this.clear(handle.id, handle.cgroups, handle.directory);
   }
 
-  async evidence(handle: Handle): Promise<Evidence> {
+  async evidence(handle: ProcessHandle): Promise<Evidence> {
     try {
       const [namespaces, uid, groups, boot] = await Promise.all([
         proc.namespacesOf(handle.pid),
@@ -207,7 +207,7 @@ export class ProcessBackend implements Backend {
     }
   }
 
-  async log(handle: Handle, bytes: number): Promise<SandboxLog> {
+  async log(handle: ProcessHandle, bytes: number): Promise<SandboxLog> {
     const pump = this.pumps.get(handle.id);
     // The keeper outlives its program by a moment in which the pipe still holds the last words.
     const running = pump !== undefined && (await this.exitCode(handle)).state === 'running';
@@ -215,7 +215,7 @@ export class ProcessBackend implements Backend {
     return { tail: await tailOf(join(handle.directory, 'log.txt'), bytes), dropped: pump?.dropped ?? 0 };
   }
 
-  async list(): Promise<readonly { readonly id: string; readonly pid: number }[]> {
+  async list(): Promise<readonly Found[]> {
     const groups = await this.cgroups();
     const found = groups instanceof Cgroups ? await groups.occupied() : new Map<string, number>();
     const prefix = this.marker('');
@@ -223,10 +223,10 @@ export class ProcessBackend implements Backend {
       const id = mark.slice(prefix.length);
       if (!found.has(id)) found.set(id, pid);
     }
-    return [...found].map(([id, pid]) => ({ id, pid }));
+    return [...found.keys()].map((id) => ({ backend: 'process', id }));
   }
 
-  async reap(id: string): Promise<void> {
+  async reap({ id }: Found): Promise<void> {
     const directories = await this.directoriesOf(id);
     const patience = this.options.clock.monotonic() + killPatienceMs;
     for (;;) {
@@ -243,7 +243,7 @@ export class ProcessBackend implements Backend {
     this.forget(id);
   }
 
-  async holdDisk(handle: Handle, standing?: DiskUse): Promise<void> {
+  async holdDisk(handle: ProcessHandle, standing?: DiskUse): Promise<void> {
     await this.disk.hold(handle, standing);
   }
 
@@ -322,21 +322,21 @@ export class ProcessBackend implements Backend {
     };
   }
 
-  private async pump(handle: Handle): Promise<void> {
+  private async pump(handle: ProcessHandle): Promise<void> {
     if (this.pumps.has(handle.id)) return;
     const file = join(handle.directory, 'log.txt');
     const pump = await SandboxLogPump.open(join(handle.directory, 'log'), file, handle.logBytes);
     if (pump !== undefined) this.pumps.set(handle.id, pump);
   }
 
-  private async lives(handle: Handle): Promise<boolean> {
+  private async lives(handle: ProcessHandle): Promise<boolean> {
     if (handle.boot !== (await proc.bootId())) return false;
     if (await proc.isAlive(handle.keeper)) return true;
     return (await proc.isAlive(handle)) || (await membersOf(handle.cgroups)).length > 0;
   }
 
   /** What is left outside when the inside is gone: the keeper's process group, and whoever is in the groups. */
-  private async killOutside(handle: Handle): Promise<void> {
+  private async killOutside(handle: ProcessHandle): Promise<void> {
     if (await proc.isAlive(handle.keeper)) proc.killNow(-handle.keeper.pid);
     for (const pid of everyProcess(await membersOf(handle.cgroups))) proc.killNow(pid);
   }

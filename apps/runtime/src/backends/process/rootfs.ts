@@ -32,7 +32,8 @@ const copiedEtc = [
   'ssl/openssl.cnf',
 ];
 
-const writtenEtc: Readonly<Record<string, string>> = {
+/** Files every sandbox's `/etc` has, whatever the host's own says. */
+export const writtenEtc: Readonly<Record<string, string>> = {
   passwd:
     'root:x:0:0:root:/:/usr/sbin/nologin\nagent:x:1000:1000:agent:/tmp/home:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n',
   group: 'root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n',

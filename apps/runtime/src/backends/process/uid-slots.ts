@@ -13,10 +13,22 @@ const rangeOf = (label: string): number =>
 
 export class UidSlots {
   private readonly first: number;
+  private readonly count: number;
   private readonly taken = new Map<string, number>();
 
-  constructor(label: string) {
-    this.first = rangeOf(label);
+  private constructor(first: number, count: number) {
+    this.first = first;
+    this.count = count;
+  }
+
+  /** Uids of the host that nobody has, for an install. */
+  static ofInstall(label: string): UidSlots {
+    return new UidSlots(rangeOf(label), perInstall);
+  }
+
+  /** Uids of one range. */
+  static between(first: number, count: number): UidSlots {
+    return new UidSlots(first, count);
   }
 
   /** The uid of a workload; the same until it is released. */
@@ -24,12 +36,12 @@ export class UidSlots {
     const held = this.taken.get(id);
     if (held !== undefined) return held;
     const used = new Set(this.taken.values());
-    for (let uid = this.first; uid < this.first + perInstall; uid += 1) {
+    for (let uid = this.first; uid < this.first + this.count; uid += 1) {
       if (used.has(uid)) continue;
       this.taken.set(id, uid);
       return uid;
     }
-    throw new Error(`more than ${perInstall} workloads at once`);
+    throw new Error(`more than ${this.count} workloads at once`);
   }
 
   /** Notes the uid of a workload that an earlier process started. */
