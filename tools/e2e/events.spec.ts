@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { headers } from '@nats-io/transport-node';
+import { sally } from './sally.ts';
 import { type EventView, StartedStack, textOf } from './started-stack.ts';
 
 interface FiringView {
@@ -258,5 +261,63 @@ describe('a signed webhook', () => {
     const codes = new Set(answers.map(({ code }) => code));
     expect(codes).toEqual(new Set(['scheduler.webhook_unverified', 'api.too_many_requests']));
     expect((await stack.rest.raw('GET', '/v1/version')).status).toBe(200);
+  }, 60_000);
+});
+
+describe('a person at the command line', () => {
+  const said = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await sally(stack, ...args);
+    if (code !== 0) throw new Error(`sally ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return stdout;
+  };
+
+  test('subscribes, sends an event, and sees what it caused', async () => {
+    const [name, type] = [fresh('cli'), fresh('cli.done')];
+    const made = await said(
+      'subscription',
+      'create',
+      name,
+      '--type',
+      type,
+      '--when',
+      'data.n > 1',
+      '--role',
+      'editor',
+      '--task',
+      task,
+    );
+    expect(made).toContain('version');
+    const sent = JSON.parse(
+      await said('event', 'send', '--type', type, '--data', '{"n":2}', '--wait', '-o', 'json'),
+    ) as StoredEvent;
+    expect((await seen(sent.id)).text).toContain('"data":{"n":2}');
+    expect(await said('event', 'send', '--type', type, '--data', '{"n":1}', '--wait')).toContain('nobody wanted it');
+    expect(await said('event', 'get', sent.id)).toContain('{"n":2}');
+    expect((await said('event', 'ls', '--type', type, '-o', 'name')).trim().split('\n')).toHaveLength(2);
+    expect(await said('subscription', 'history', name)).toContain('started');
+    await said('subscription', 'edit', name, '--when', 'data.n > 5', '--no-consent');
+    expect(await said('subscription', 'get', name)).toMatch(/needs consent[^]*data\.n > 5/);
+    await said('subscription', 'consent', name);
+    expect(await said('subscription', 'ls')).toMatch(new RegExp(`${name} +on`));
+    await said('subscription', 'rm', name);
+    expect(await sally(stack, 'subscription', 'get', name)).toMatchObject({ code: 5 });
+  }, 120_000);
+
+  test('applies a subscription and a webhook from a file, and rotates and removes the webhook', async () => {
+    const name = fresh('filed');
+    const file = join(stack.data, 'triggers.yaml');
+    const run = `run: {role: editor, start: {inline: look}}`;
+    writeFileSync(
+      file,
+      `kind: Webhook\nname: ${name}\n---\nkind: Subscription\nname: ${name}\ntypes: [${name}]\n${run}\n`,
+    );
+    const applied = await said('apply', '-f', file, '--consent');
+    expect(applied).toMatch(new RegExp(`webhook/${name} is applied.*whsec_`));
+    expect(applied).toContain(`subscription/${name} is applied as version`);
+    expect(await said('apply', '-f', file)).not.toContain('whsec_');
+    expect(await said('webhook', 'ls')).toContain(`/v1/webhooks/acme/main/${name}`);
+    expect(await said('webhook', 'rotate', name)).toMatch(/whsec_[^]*stays good until/);
+    await said('webhook', 'rm', name);
+    expect(await said('webhook', 'ls', '-o', 'name')).not.toContain(name);
   }, 60_000);
 });

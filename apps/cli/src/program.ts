@@ -8,12 +8,14 @@ import { Failure, usage } from './failure.ts';
 import { type Format, formats, Printer, type Terminal } from './output/printer.ts';
 import { auditCommands } from './tree/audit-tree.ts';
 import type { Bind } from './tree/bind.ts';
+import { eventCommands } from './tree/event-tree.ts';
 import { grantCommands } from './tree/grant-tree.ts';
 import { roleCommands } from './tree/role-tree.ts';
 import { runCommands } from './tree/run-tree.ts';
 import { runnerCommands } from './tree/runner-tree.ts';
 import { scheduleCommands } from './tree/schedule-tree.ts';
 import { stackCommands } from './tree/stack-tree.ts';
+import { subscriptionCommands } from './tree/subscription-tree.ts';
 import { workspaceCommands } from './tree/workspace-tree.ts';
 import { version } from './version.ts';
 
@@ -118,6 +120,8 @@ export function commands(said: string[], bind: Bind): Command {
   workspaceCommands(program, bind);
   roleCommands(program, bind);
   scheduleCommands(program, bind);
+  subscriptionCommands(program, bind);
+  eventCommands(program, bind);
   grantCommands(program, bind);
   runnerCommands(program, bind);
   auditCommands(program, bind);

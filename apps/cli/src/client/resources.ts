@@ -106,6 +106,53 @@ export interface Firing {
   readonly event: string;
 }
 
+export interface Subscription {
+  readonly id: string;
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly source: string;
+  readonly subject: string;
+  readonly expression: string;
+  readonly run?: RunTemplate;
+  readonly overlap?: string;
+  readonly paused: boolean;
+  readonly grant: string;
+  readonly consent_needed: boolean;
+  readonly version: number;
+  readonly spec_hash: string;
+  readonly created_at?: string;
+  readonly created_by: string;
+}
+
+export interface EventItem {
+  readonly id: string;
+  readonly source: string;
+  readonly source_id: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly time?: string;
+  readonly data_content_type: string;
+  /** Base64. */
+  readonly data: string;
+  readonly received_at?: string;
+  readonly matched_at?: string;
+  readonly producer: string;
+  readonly firings: readonly Firing[];
+}
+
+export interface Webhook {
+  readonly id: string;
+  readonly name: string;
+  readonly source: string;
+  readonly type: string;
+  readonly path: string;
+  readonly version: number;
+  readonly created_at?: string;
+  readonly previous_until?: string;
+  /** Only when it was made now. */
+  readonly secret?: string;
+}
+
 export interface Grant {
   readonly id: string;
   readonly state: string;

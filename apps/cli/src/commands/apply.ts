@@ -10,6 +10,8 @@ import { type Document, documentsOf } from './documents.ts';
 const kinds: Readonly<Record<string, { readonly path: string; readonly consents: boolean }>> = {
   Role: { path: '/v1/roles', consents: false },
   Schedule: { path: '/v1/schedules', consents: true },
+  Subscription: { path: '/v1/subscriptions', consents: true },
+  Webhook: { path: '/v1/webhooks', consents: false },
 };
 
 /** What every applied thing answers. */
@@ -18,6 +20,8 @@ interface Applied {
   readonly name: string;
   readonly version: number;
   readonly consent_needed?: boolean;
+  /** Of a webhook that is new; it is shown nowhere again. */
+  readonly secret?: string;
 }
 
 export async function applyFile(
@@ -41,7 +45,8 @@ export async function applyFile(
   if (printer.format !== 'table') await printer.list(applied, { name, columns: [] });
   for (const each of printer.format === 'table' ? applied : []) {
     const asks = each.consent_needed === true ? '; it fires nothing until somebody consents' : '';
-    printer.line(`${name(each)} is applied as version ${each.version}${asks}`);
+    const secret = each.secret === undefined ? '' : `; its secret, shown this once: ${visibleLine(each.secret)}`;
+    printer.line(`${name(each)} is applied as version ${each.version}${asks}${secret}`);
   }
   return undefined;
 }

@@ -71,7 +71,7 @@ function fieldsOf(flags: Flags): Record<string, unknown> {
 }
 
 /** What each run asks for; what is not given stays. */
-function templateOf(context: Context, flags: Flags, before: RunTemplate): object {
+export function templateOf(context: Context, flags: Flags, before: RunTemplate): object {
   const task = taskOf(context, flags);
   const mounts = listOf(flags, 'mount');
   const role = textOf(flags, 'role');

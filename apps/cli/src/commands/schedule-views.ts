@@ -6,8 +6,8 @@ import type { View } from '../output/printer.ts';
 import { visibleLine } from '../output/visible.ts';
 import { mountsOf } from './views.ts';
 
-/** What a schedule does, in a word. */
-export const stateOf = (schedule: Schedule): string =>
+/** What a schedule or subscription does, in a word. */
+export const stateOf = (schedule: Pick<Schedule, 'paused' | 'consent_needed'>): string =>
   schedule.paused ? 'paused' : schedule.consent_needed ? 'needs consent' : 'on';
 
 export const scheduleView: View<Schedule> = {
@@ -55,7 +55,8 @@ export function describeSchedule(schedule: Schedule): string[] {
   return rows.flatMap(([name, value = '']) => (value === '' ? [] : [`${name.padEnd(10)} ${visibleLine(value)}`]));
 }
 
-const templateRows = (run: RunTemplate): readonly (readonly [string, string | undefined])[] => [
+/** What each run asks for, row by row. */
+export const templateRows = (run: RunTemplate): readonly (readonly [string, string | undefined])[] => [
   ['role', run.role],
   ['runner', run.runner],
   ['task', run.start?.inline ?? run.start?.path ?? run.start?.session],

@@ -112,7 +112,7 @@ function written(command: Command): Command {
 }
 
 /** Options that bound the grant. */
-function bounded(command: Command): Command {
+export function bounded(command: Command): Command {
   return command
     .option('--max-runs <count>', 'runs the grant allows in all')
     .option('--max-per-day <count>', 'runs the grant allows in one UTC day')

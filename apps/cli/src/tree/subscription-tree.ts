@@ -1,0 +1,82 @@
+/** `subscription`. */
+
+import { type Command, Option } from 'commander';
+import { type Bind, group, lazy, repeat } from './bind.ts';
+import { bounded } from './schedule-tree.ts';
+
+const load = () => import('../commands/subscriptions.ts');
+
+export function subscriptionCommands(program: Command, bind: Bind): void {
+  const subscriptions = group(program, 'subscription', 'runs when an event comes');
+  bind(
+    written(
+      subscriptions.command('create <name>').description('fire a role by events; you consent to what it runs'),
+    ).option('--paused', 'make it without firing'),
+    lazy(async () => (await load()).createSubscription),
+  );
+  bind(
+    written(
+      subscriptions.command('edit <name>').description('change what is given; an edit needs consent again, yours'),
+    )
+      .option('--paused', 'stop firing')
+      .option('--no-paused', 'go on firing'),
+    lazy(async () => (await load()).editSubscription),
+  );
+  bind(
+    subscriptions.command('ls').description('list subscriptions'),
+    lazy(async () => (await load()).listSubscriptions),
+  );
+  bind(
+    subscriptions
+      .command('get <name>')
+      .description('show a subscription; -o yaml with kind: Subscription goes through apply'),
+    lazy(async () => (await load()).getSubscription),
+  );
+  bind(
+    subscriptions
+      .command('history <name>')
+      .description('every event it wanted with its run or the reason for none; a removed one goes by its id')
+      .option('-n, --limit <count>', 'at most so many', '50'),
+    lazy(async () => (await load()).listFirings),
+  );
+  bind(
+    bounded(
+      subscriptions
+        .command('consent <name>')
+        .description('give the grant for a subscription as it is shown')
+        .option('--spec-hash <hash>', 'consent to exactly this, as you were shown it before'),
+    ),
+    lazy(async () => (await load()).consentSubscription),
+  );
+  bind(
+    subscriptions.command('rm <name>').description('remove a subscription and end its grant; its history stays'),
+    lazy(async () => (await load()).removeSubscription),
+  );
+}
+
+/** Options that say what a subscription is. */
+function written(command: Command): Command {
+  return bounded(
+    command
+      .option('--type <type>', 'types it wants, a * at the end stands for any ending; may be repeated', repeat)
+      .option('--source <source>', 'only this source; a * at the end stands for any ending')
+      .option('--subject <subject>', 'only this subject; a * at the end stands for any ending')
+      .option('--when <expression>', "CEL over data, type, source, subject, time, such as 'data.total > 100'")
+      .option('--role <name>', 'what the agent is')
+      .option('--runner <name>', 'a bare runner in place of a role, such as exec')
+      .option('-t, --task <text>', 'the task; the event is a file beside it. - reads standard input')
+      .option('--task-file <path>', 'read the task from a file')
+      .option('-m, --mount <ws:mode>', 'mount a workspace ro or rw; may be repeated', repeat)
+      .option('--session <name>', 'one conversation for all its runs')
+      .option('--profile <name>', 'runtime profile')
+      .addOption(
+        new Option('--overlap <policy>', 'while a run of it is not over').choices([
+          'skip',
+          'queue-one',
+          'allow',
+          'replace',
+        ]),
+      )
+      .option('--no-consent', 'leave consent to somebody else'),
+  );
+}
