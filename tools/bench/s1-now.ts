@@ -5,16 +5,15 @@
  * that carries lease and token arrives at the runtime: a second subscription of the runtime's own bus user sees it as the runtime does.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { rpcSubject } from '@sallyport/bus/subject';
 import { CreateWorkloadRequestSchema } from '@sallyport/contracts/runtime/v1/runtime';
 import { makeWorkerUtils } from 'graphile-worker';
 import type { StartedStack } from '../e2e/started-stack.ts';
-import { repository } from '../start/options.ts';
 import { type Figure, figure, interleave, percentile, type StackBench } from './bench.ts';
+import { forkPeer } from './peers/fork-peer.ts';
 import { freshDatabase } from './stack-postgres.ts';
 
 const perRound = 40;
@@ -70,8 +69,7 @@ class GraphileWorker {
   static async start(url: string): Promise<GraphileWorker> {
     const utils = await makeWorkerUtils({ connectionString: url });
     await utils.migrate();
-    const child = fork(join(repository, 'tools/bench/peers/graphile-worker.ts'), [url], { stdio: 'ignore' });
-    await once(child, 'message');
+    const child = await forkPeer('graphile-worker.ts', [url]);
     return new GraphileWorker(child, utils);
   }
 

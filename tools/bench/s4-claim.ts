@@ -1,6 +1,5 @@
 /** S4: due dispatches claimed a second by two scheduler processes, against two pg-boss processes that fetch, on the same Postgres. */
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { migrate } from '@sallyport/store/migrate';
@@ -9,6 +8,7 @@ import { PgBoss } from 'pg-boss';
 import type { StartedStack } from '../e2e/started-stack.ts';
 import { repository } from '../start/options.ts';
 import { figure, interleave, type StackBench } from './bench.ts';
+import { forkPeer } from './peers/fork-peer.ts';
 import { freshDatabase, stackUrl } from './stack-postgres.ts';
 
 const due = 10_000;
@@ -41,9 +41,7 @@ async function schedulerDatabase(stack: StartedStack): Promise<{ admin: string; 
 
 /** Claims a second when every claimer begins at once and works until nothing is left. */
 async function rate(kind: 'dispatch' | 'pg-boss', url: string): Promise<number> {
-  const file = join(repository, 'tools/bench/peers/claimer.ts');
-  const children: ChildProcess[] = Array.from({ length: claimers }, () => fork(file, [kind, url]));
-  await Promise.all(children.map((child) => once(child, 'message')));
+  const children = await Promise.all(Array.from({ length: claimers }, () => forkPeer('claimer.ts', [kind, url])));
   const begun = performance.now();
   const counts = await Promise.all(
     children.map(async (child) => {
