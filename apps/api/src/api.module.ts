@@ -14,6 +14,7 @@ import { Live } from './live.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
 import { Routes } from './routes.ts';
 import { RunnerRoutes } from './runners/runner-routes.ts';
+import { InputRoutes } from './runs/input-routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunReader } from './runs/run-reader.ts';
 import { RunRoutes } from './runs/run-routes.ts';
@@ -32,6 +33,7 @@ import { WorkspaceRoutes } from './workspaces/workspace-routes.ts';
 
 const routes = [
   RunRoutes,
+  InputRoutes,
   RunEventRoutes,
   WorkspaceRoutes,
   ContentRoutes,

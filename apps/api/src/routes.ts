@@ -10,6 +10,7 @@ import type { Endpoint } from './http/endpoint.ts';
 import { KeyRoutes } from './keys/key-routes.ts';
 import { RoleRoutes } from './roles/role-routes.ts';
 import { RunnerRoutes } from './runners/runner-routes.ts';
+import { InputRoutes } from './runs/input-routes.ts';
 import { RunEventRoutes } from './runs/run-event-routes.ts';
 import { RunRoutes } from './runs/run-routes.ts';
 import { FiringRoutes } from './schedules/firing-routes.ts';
@@ -29,6 +30,7 @@ export class Routes {
   constructor(
     runs: RunRoutes,
     runEvents: RunEventRoutes,
+    inputs: InputRoutes,
     workspaces: WorkspaceRoutes,
     content: ContentRoutes,
     bundles: BundleRoutes,
@@ -50,6 +52,7 @@ export class Routes {
     this.groups = [
       runs,
       runEvents,
+      inputs,
       workspaces,
       content,
       bundles,

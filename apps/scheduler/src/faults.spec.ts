@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Fault } from '@sallyport/core/fault';
 import * as faults from './faults.ts';
+import * as inputFaults from './inputs/input-faults.ts';
 import * as triggerFaults from './trigger-faults.ts';
 
-const functions = { ...faults, ...triggerFaults };
+const functions = { ...faults, ...inputFaults, ...triggerFaults };
 
 /** One fault per function, whatever its arguments. */
 function raised(): ReadonlyMap<string, string> {

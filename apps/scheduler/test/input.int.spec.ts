@@ -149,7 +149,10 @@ describe('an input', () => {
     // A batch that was late changes nothing that a later one told.
     await tell(run, 4, 'inputTaken', 'inp_x');
     await tell(run, 3, 'inputEnded', run.dispatch);
-    expect((await untilRun(w, run.id, () => true)).reason).toBe('running');
+    expect(await untilRun(w, run.id, () => true)).toMatchObject({
+      reason: 'running',
+      since: { seconds: 1_800_000_004n },
+    });
   });
 
   test('may be a cancel of a run that does not stay', async () => {

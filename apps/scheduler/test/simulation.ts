@@ -111,7 +111,8 @@ export class History {
       troubledSince: undefined,
       workloadSeq: 0,
       outputOffset: 0,
-      waitingSince: undefined,
+      waiting: false,
+      inputAt: undefined,
     };
   }
 

@@ -1,6 +1,6 @@
 /** Prefixed, time-ordered ids: `<kind>_` and a UUIDv7 (RFC 9562 section 5.7) in lower-case Crockford base32. */
 
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 
 /** Every kind of id, one word per meaning. */
 export const idPrefixes = {
@@ -49,9 +49,15 @@ export function uuid7(nowMs: number): string {
 }
 
 /** A new id: sorts by time of creation, 26 characters behind the prefix. */
-export function newId(kind: IdKind, nowMs: number): string {
+export const newId = (kind: IdKind, nowMs: number): string => idOf(kind, uuid7Bytes(nowMs));
+
+/** The id that a name always gets: for what must be the same thing however often it is asked for. It tells nothing of the name. */
+export const idFrom = (kind: IdKind, name: string): string =>
+  idOf(kind, createHash('sha256').update(name).digest().subarray(0, 16));
+
+function idOf(kind: IdKind, bytes: Uint8Array): string {
   let bits = 0n;
-  for (const byte of uuid7Bytes(nowMs)) bits = (bits << 8n) | BigInt(byte);
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
   let text = '';
   for (let shift = 125n; shift >= 0n; shift -= 5n) text += alphabet.charAt(Number((bits >> shift) & 31n));
   return `${idPrefixes[kind]}_${text}`;

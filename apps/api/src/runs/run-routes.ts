@@ -30,7 +30,8 @@ const newRun = z
     argv: z.array(z.string().max(32_768)).max(1_000).optional(),
     mounts: z.array(inputSchema(MountSchema)).max(64).optional(),
     limits: inputSchema(LimitsSchema).optional(),
-    session: z.string().max(128).optional(),
+    session: z.string().max(63).optional().describe('Conversation to go on with, or to begin under this name'),
+    stay: z.boolean().optional().describe('Wait for more input when the task is done'),
     profile: z.string().max(63).optional(),
   })
   .refine(

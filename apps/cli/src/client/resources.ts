@@ -27,7 +27,15 @@ export interface Run {
   readonly verdict?: string;
   readonly exit_code?: number;
   readonly reply: string;
+  readonly session?: string;
+  readonly stay?: boolean;
   readonly commits: readonly Committed[];
+}
+
+/** One thing said to a run. */
+export interface Input {
+  readonly id: string;
+  readonly run: string;
 }
 
 export interface Workspace {

@@ -40,14 +40,14 @@ function bodyOf(context: Context, role: string | undefined, flags: Flags): Recor
     );
   }
   const task = taskOf(context, flags);
-  if (task === undefined && context.passed.length === 0) {
+  const session = textOf(flags, 'session');
+  if (task === undefined && context.passed.length === 0 && session === undefined) {
     throw usage(
       'the run cannot be created',
       'nothing is asked of the agent',
-      'add --task TEXT, --task-file PATH, or a command behind --',
+      'add --task TEXT, --task-file PATH, a --session to go on with, or a command behind --',
     );
   }
-  const session = textOf(flags, 'session');
   const profile = textOf(flags, 'profile');
   return {
     ...(role === undefined ? { runner } : { role }),
@@ -55,6 +55,8 @@ function bodyOf(context: Context, role: string | undefined, flags: Flags): Recor
     ...(context.passed.length === 0 ? {} : { argv: context.passed }),
     mounts: listOf(flags, 'mount').map(mountOf),
     ...(session === undefined ? {} : { session }),
+    ...(session === undefined || task !== undefined ? {} : { start: { session: `.sally/sessions/${session}.json` } }),
+    ...(isSet(flags, 'stay') ? { stay: true } : {}),
     ...(profile === undefined ? {} : { profile }),
   };
 }

@@ -76,6 +76,8 @@ function describe(run: Run, noise: number): string[] {
     ['runner', run.runner],
     ['mounts', run.mounts.map(({ workspace, mode }) => `${workspace}:${mode}`).join(' ')],
     ['dispatch', run.dispatch],
+    ['session', run.session ?? ''],
+    ['since', run.since ?? ''],
     ['created', run.created_at ?? ''],
     ['ended', run.ended_at ?? ''],
     [

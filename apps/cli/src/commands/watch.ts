@@ -36,7 +36,8 @@ export async function followRun(context: Context, id: string, how: FollowHow): P
   return exit.unreachable;
 }
 
-async function finish(context: Context, run: Run, how: FollowHow): Promise<number> {
+/** The last word on a run that is over. */
+export async function finish(context: Context, run: Run, how: FollowHow): Promise<number> {
   const { printer } = context;
   if (printer.format === 'table') printer.line(summary(run));
   else if (printer.format !== 'jsonl') await printer.one(run, runView(Date.now()));

@@ -154,8 +154,20 @@ const tellers: Readonly<Record<string, Teller>> = {
         : `${commit.slice(0, 12)} · ${data.number('files')} ${data.number('files') === 1 ? 'file' : 'files'}`;
     return [entry('commit', 'good', `${data.text('workspace')} · ${what}`), ...refused];
   },
+  'input.taken': (data) => [entry('input', 'plain', data.text('input'), { detail: isTask(data) })],
+  'input.ended': (data) => {
+    const verdict = data.text('verdict');
+    const tone = verdict === 'succeeded' ? 'good' : 'bad';
+    return [entry('ended', tone, joined([data.text('input'), verdict]), { detail: isTask(data) })];
+  },
+  'session.saved': (data) => [
+    entry('saved', 'plain', joined([data.text('path'), `${data.number('bytes')} bytes`]), { detail: true }),
+  ],
   'output.dropped': (data) => [entry('dropped', 'bad', `${data.number('bytes')} bytes of output beyond the limit`)],
 };
+
+/** The task is the first input and bears the dispatch's id; the stages and the result tell of it. */
+const isTask = (data: Fields): boolean => data.text('input').startsWith('dsp_');
 
 /** The entries of one event; none for what a timeline does not tell, such as a piece of a message. */
 export function entriesOf(event: StreamEvent, scribe: Scribe): readonly Entry[] {

@@ -13,7 +13,8 @@ export function runCommands(program: Command, bind: Bind): void {
       .option('-t, --task <text>', 'the task; - reads standard input')
       .option('--task-file <path>', 'read the task from a file')
       .option('-m, --mount <ws:mode>', 'mount a workspace ro or rw; may be repeated', repeat)
-      .option('--session <id>', 'conversation to go on with')
+      .option('--session <name>', 'conversation to begin or go on with; without a task it just goes on')
+      .option('--stay', 'wait for more input when the task is done')
       .option('--profile <name>', 'runtime profile')
       .option('--idempotency-key <key>', 'the same key with the same content is the same run')
       .option('-w, --wait', 'follow the run and exit by its result')
@@ -41,6 +42,23 @@ export function runCommands(program: Command, bind: Bind): void {
       .description('follow a run as a timeline')
       .option('--exit-status', "exit by the run's result"),
     lazy(async () => (await import('../commands/watch.ts')).watchRun),
+  );
+  bind(
+    runs
+      .command('steer <run>')
+      .description('say the next thing to a run that stays; the id of the input on standard output')
+      .option('-t, --text <text>', 'what to do next; - reads standard input')
+      .option('--text-file <path>', 'read it from a file')
+      .option('--cancel [input]', 'end this input, or whichever is worked on')
+      .option('--leave', 'let it end when everything said so far is done')
+      .option('--idempotency-key <key>', 'the same key is the same input'),
+    lazy(async () => (await import('../commands/run-steer.ts')).steerRun),
+  );
+  bind(
+    runs
+      .command('attach <run>')
+      .description('follow a run and tell it what to do next, line by line; /cancel and /leave; Ctrl-C detaches'),
+    lazy(async () => (await import('../commands/attach.ts')).attachRun),
   );
   bind(
     runs.command('cancel <run>').description('end a run').option('--why <text>', 'for the record'),

@@ -29,7 +29,8 @@ interface Row {
   readonly troubled_since: string | null;
   readonly workload_seq: string;
   readonly output_offset: string;
-  readonly waiting_since: string | null;
+  readonly waiting: boolean;
+  readonly input_at: string | null;
 }
 
 export const dispatchFrom = (row: Row): Dispatch => ({
@@ -56,7 +57,8 @@ export const dispatchFrom = (row: Row): Dispatch => ({
   troubledSince: row.troubled_since === null ? undefined : Number(row.troubled_since),
   workloadSeq: Number(row.workload_seq),
   outputOffset: Number(row.output_offset),
-  waitingSince: row.waiting_since === null ? undefined : Number(row.waiting_since),
+  waiting: row.waiting,
+  inputAt: row.input_at === null ? undefined : Number(row.input_at),
 });
 
 export class DispatchStore {

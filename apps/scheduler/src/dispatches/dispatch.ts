@@ -36,8 +36,9 @@ export interface Dispatch {
   readonly workloadSeq: number;
   /** Added to a dispatch's output sequence to make it a sequence of the run. */
   readonly outputOffset: number;
-  /** Since when it has nothing to do, as its output told; undefined while it works. */
-  readonly waitingSince: number | undefined;
+  /** Whether it has nothing to do but wait for input, and when it last took or ended one: as its output told. */
+  readonly waiting: boolean;
+  readonly inputAt: number | undefined;
 }
 
 /** Every bound of the scheduler, in milliseconds. */

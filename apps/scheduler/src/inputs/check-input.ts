@@ -2,7 +2,7 @@
 
 import type { Input } from '@sallyport/contracts/unit/v1/input';
 import { isId } from '@sallyport/core/ids';
-import { inputInvalid, inputTooLarge } from '../faults.ts';
+import { inputInvalid, inputTooLarge } from './input-faults.ts';
 
 export const maxInputBytes = 256 * 1024;
 

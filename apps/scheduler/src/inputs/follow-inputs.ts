@@ -41,12 +41,12 @@ export async function followInputs(
     // Batches may come out of order: what a later one told is not overwritten.
     if (input !== undefined) {
       await db.query(
-        'UPDATE dispatch SET input = $2, input_seq = $3, waiting_since = NULL WHERE id = $1 AND input_seq < $3',
-        [dispatch.id, input, seq],
+        'UPDATE dispatch SET input = $2, input_seq = $3, input_at = $4, waiting = false WHERE id = $1 AND input_seq < $3',
+        [dispatch.id, input, seq, at],
       );
     } else {
       await db.query(
-        'UPDATE dispatch SET input_seq = $3, waiting_since = $4 WHERE id = $1 AND input_seq < $3 AND input = $2',
+        'UPDATE dispatch SET input_seq = $3, input_at = $4, waiting = true WHERE id = $1 AND input_seq < $3 AND input = $2',
         [dispatch.id, over, seq, at],
       );
     }

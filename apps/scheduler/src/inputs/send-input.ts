@@ -15,13 +15,14 @@ import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { type Db, Store } from '@sallyport/store/store';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
-import { inputConflict, inputsFull, runEnded, runEnding, runNotFound, runNotStaying } from '../faults.ts';
+import { runEnded, runNotFound } from '../faults.ts';
 import { runMachine } from '../runs/run.machine.ts';
 import { RunStore } from '../runs/run.store.ts';
 import type { RunRecord } from '../runs/run.ts';
 import { checkInput, type InputBody, saysTheSame } from './check-input.ts';
 import { DeliverInputs } from './deliver-inputs.ts';
 import { InputStore } from './input.store.ts';
+import { inputConflict, inputsFull, runEnding, runNotStaying } from './input-faults.ts';
 
 /** Texts that may wait for one agent; a cancel or a leave finds room behind them. */
 const maxWaiting = 100;

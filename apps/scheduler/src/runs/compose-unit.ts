@@ -11,7 +11,8 @@ import {
   type Unit,
   UnitSchema,
 } from '@sallyport/contracts/unit/v1/unit';
-import { argvInvalid, limitRaised, profileFixed, startInvalid, startMissing, stayUnfit } from '../faults.ts';
+import { argvInvalid, limitRaised, profileFixed, startInvalid, startMissing } from '../faults.ts';
+import { stayUnfit } from '../inputs/input-faults.ts';
 import { checkProviderOf } from '../runners/check-provider.ts';
 import { usualProfile } from '../runners/usual-profile.ts';
 import { checkTogether } from './check-fields.ts';

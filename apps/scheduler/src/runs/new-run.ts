@@ -62,7 +62,8 @@ export function newRun(unit: Unit, now: number, bounds: NewRunBounds): { run: Ru
     troubledSince: undefined,
     workloadSeq: 0,
     outputOffset: 0,
-    waitingSince: undefined,
+    waiting: false,
+    inputAt: undefined,
   };
   return { run, queued };
 }

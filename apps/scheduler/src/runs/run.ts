@@ -65,7 +65,8 @@ export const taskStateWire = {
 export function runWire(run: RunRecord, dispatch: Dispatch): Run {
   const ended = runMachine.isTerminal(run.state);
   const { ending } = run;
-  const waiting = ended || !run.unit.stay || dispatch.reason !== 'running' ? undefined : dispatch.waitingSince;
+  const isAtWork = !ended && run.unit.stay && dispatch.reason === 'running';
+  const since = isAtWork ? Math.max(run.since, dispatch.inputAt ?? 0) : run.since;
   return create(RunSchema, {
     id: run.id,
     org: run.org,
@@ -76,9 +77,9 @@ export function runWire(run: RunRecord, dispatch: Dispatch): Run {
     subject: run.subject,
     state: runStateWire[run.state],
     taskState: taskStateWire[run.task.state],
-    reason: ended ? run.reason : waiting === undefined ? dispatch.reason : 'waiting_for_input',
+    reason: ended ? run.reason : isAtWork && dispatch.waiting ? 'waiting_for_input' : dispatch.reason,
     message: run.message,
-    since: timestampFromMs(waiting ?? run.since),
+    since: timestampFromMs(since),
     createdAt: timestampFromMs(run.createdAt),
     ...(run.endedAt === undefined ? {} : { endedAt: timestampFromMs(run.endedAt) }),
     dispatch: dispatch.id,

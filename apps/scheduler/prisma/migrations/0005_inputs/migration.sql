@@ -22,7 +22,8 @@ CREATE INDEX run_input_open ON run_input (run, position) WHERE state IN ('waitin
 ALTER TABLE dispatch
   ADD COLUMN input text,
   ADD COLUMN input_seq bigint NOT NULL DEFAULT 0,
-  ADD COLUMN waiting_since bigint;
+  ADD COLUMN input_at bigint,
+  ADD COLUMN waiting boolean NOT NULL DEFAULT false;
 
 GRANT SELECT, INSERT, UPDATE ON run_input TO sally_scheduler;
 ALTER TABLE run_input ENABLE ROW LEVEL SECURITY;
