@@ -22,6 +22,7 @@ const tasks = {
   chaos: ['tools/chaos/main.ts'],
   objects: ['tools/start/objects.ts'],
   credential: ['tools/start/credential.ts'],
+  conformance: ['tools/conformance/main.ts'],
 };
 
 /** Programs the product needs and the Debian package of each. */

@@ -1,0 +1,134 @@
+/** Runs one coding agent through one scenario in the started product, and says what was seen. */
+
+import { codingAgents } from '@sallyport/core/coding-agents';
+import type { EventView, RunView, StartedStack } from '../e2e/started-stack.ts';
+import type { Scenario, Sighting } from './scenarios.ts';
+
+/** One field of the table. */
+export interface Cell {
+  readonly runner: string;
+  readonly backend: string;
+  readonly scenario: string;
+  readonly verdict: string;
+  /** What is wrong; undefined when it is right. */
+  readonly wrong: string | undefined;
+  readonly seconds: number;
+}
+
+export const runnerNames: readonly string[] = codingAgents.map(({ runner }) => runner);
+
+/** Where the coding agent's model is, seen from outside the sandbox, and what it speaks. */
+const dialects: Readonly<Record<string, string>> = Object.fromEntries(
+  codingAgents.map(({ runner, dialects: [first = ''] }) => [runner, first.replace('DIALECT_', '').toLowerCase()]),
+);
+
+const patienceMs = 180_000;
+
+/** Rows of the scripted model's log. */
+interface Asked {
+  readonly body: unknown;
+  readonly status: number;
+}
+
+export class Kit {
+  private readonly stack: StartedStack;
+  private readonly backend: string;
+  private readonly model: string;
+  private readonly workspaces = new Set<string>();
+
+  /** `backend` is a name for the table; the stack decides what it is. */
+  constructor(stack: StartedStack, backend: string) {
+    this.stack = stack;
+    this.backend = backend;
+    this.model = `http://127.0.0.1:${stack.port + 1}`;
+  }
+
+  async run(runner: string, scenario: Scenario): Promise<Cell> {
+    const begun = performance.now();
+    const seen = await this.see(runner, scenario);
+    const seconds = (performance.now() - begun) / 1000;
+    const { verdict, state } = seen;
+    const wrong = scenario.judge(seen);
+    return { runner, backend: this.backend, scenario: scenario.name, verdict: verdict || state, wrong, seconds };
+  }
+
+  private async see(runner: string, scenario: Scenario): Promise<Sighting> {
+    const slug = scenario.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+    const workspace = await this.workspaceOf(runner);
+    const role = await this.applyRole(runner, slug, scenario);
+    const name = `${slug}.txt`;
+    const path = `/workspace/${workspace}/${name}`;
+    const marker = `token-${runner}-${slug}-7f3a`;
+    const session = `${runner}-${slug}`;
+    const ask = (steps: readonly unknown[], words: string) => ({
+      role,
+      session,
+      task: `${words} <script>${JSON.stringify(steps)}</script>`,
+      mounts: [{ workspace, mode: 'rw' }],
+    });
+    if (scenario.before !== undefined) {
+      const { id } = await this.stack.create(ask(scenario.before(path), `Remember ${marker}.`));
+      await this.stack.ended(id, patienceMs);
+    }
+    await fetch(`${this.model}/_scripted/requests`, { method: 'DELETE' });
+    const { id } = await this.stack.create(ask(scenario.steps(path), 'Do it.'));
+    if (scenario.meanwhile === 'cancel') {
+      await this.until(id, ({ type }) => type === 'tool.started');
+      await this.stack.rest.post(`/v1/runs/${id}:cancel`, {});
+    }
+    const run = await this.stack.ended(id, patienceMs);
+    const asked = await this.asked();
+    return {
+      ...outcomeOf(run),
+      events: await this.stack.events(id),
+      file: await this.read(workspace, name),
+      statuses: asked.map(({ status }) => status),
+      remembers: asked.some(({ body }) => JSON.stringify(body).includes(marker)),
+    };
+  }
+
+  /** One workspace for each runner: its cells follow each other. */
+  private async workspaceOf(runner: string): Promise<string> {
+    const name = `conformance-${runner}`;
+    if (!this.workspaces.has(name)) await this.stack.rest.post('/v1/workspaces', { name });
+    this.workspaces.add(name);
+    return name;
+  }
+
+  private async applyRole(runner: string, slug: string, scenario: Scenario): Promise<string> {
+    const name = `${runner}-${slug}`;
+    const provider = { name: 'scripted', dialect: dialects[runner], base_url: this.model, model: 'scripted-agent' };
+    await this.stack.rest.put(`/v1/roles/${name}`, {
+      name,
+      runner,
+      provider,
+      tools: scenario.tools ?? [],
+      persona: 'You are tried for conformance.',
+      ...(scenario.idleSeconds !== undefined && { limits: { idle_seconds: scenario.idleSeconds } }),
+      ...(!this.stack.limited && { profile: 'best-effort' }),
+    });
+    return name;
+  }
+
+  private async until(id: string, wanted: (event: EventView) => boolean): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    while (!(await this.stack.events(id)).some(wanted)) {
+      if (Date.now() > deadline) throw new Error(`run ${id} never came so far`);
+      await this.stack.rest.get(`/v1/runs/${id}?wait=1s`);
+    }
+  }
+
+  private async read(workspace: string, name: string): Promise<string | undefined> {
+    const response = await this.stack.rest.raw('GET', `/v1/workspaces/${workspace}/files/${name}`);
+    const text = await response.text();
+    return response.ok ? text : undefined;
+  }
+
+  /** What the model was asked in this run. */
+  private async asked(): Promise<readonly Asked[]> {
+    const answer: unknown = await (await fetch(`${this.model}/_scripted/requests`)).json();
+    return (Array.isArray(answer) ? answer : ((answer as { requests?: unknown }).requests ?? [])) as readonly Asked[];
+  }
+}
+
+const outcomeOf = ({ verdict = '', state, reason }: RunView) => ({ verdict, state, reason });

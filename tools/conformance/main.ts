@@ -1,0 +1,65 @@
+/** `npm run conformance -- [RUNNER ...] [--scenario NAME ...] [--backend NAME ...]`: the table, and exit code 1 when a field is wrong. */
+
+import { parseArgs } from 'node:util';
+import { need, wideVariable } from '@sallyport/testkit/wide';
+import { buildAll } from '../build/build.ts';
+import { StartedStack } from '../e2e/started-stack.ts';
+import { startBroker } from '../wide/broker.ts';
+import { requirements } from '../wide/requirements.ts';
+import { backends, environmentOf } from './backends.ts';
+import { type Cell, Kit, runnerNames } from './kit.ts';
+import { scenarios } from './scenarios.ts';
+import { renderConformance } from './table.ts';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { scenario: { type: 'string', multiple: true }, backend: { type: 'string', multiple: true } },
+});
+
+/** All of them, or those that were named. */
+function chosen(all: readonly string[], named: readonly string[] | undefined): readonly string[] {
+  const unknown = named?.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    say(`${unknown} is none of: ${all.join(', ')}`);
+    process.exit(2);
+  }
+  return named === undefined || named.length === 0 ? all : named;
+}
+
+const runners = chosen(runnerNames, positionals);
+const names = chosen(
+  scenarios.map(({ name }) => name),
+  values.scenario,
+);
+const wanted = chosen(backends, values.backend);
+
+await buildAll();
+const broker = await startBroker(requirements, say);
+process.env[wideVariable] = broker.socket;
+const cells: Cell[] = [];
+try {
+  const { directory } = await need('coding-agents');
+  for (const backend of backends.filter((name) => wanted.includes(name))) {
+    const stack = await StartedStack.start({
+      env: { SALLY_RUNNERS_DIR: directory, ...(await environmentOf(backend)) },
+    });
+    const kit = new Kit(stack, backend);
+    try {
+      for (const runner of runners) {
+        for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
+          const cell = await kit.run(runner, scenario);
+          cells.push(cell);
+          say(`${backend} ${runner} ${scenario.name}: ${cell.wrong ?? `ok (${cell.seconds.toFixed(1)} s)`}`);
+        }
+      }
+    } finally {
+      await stack.stop();
+    }
+  }
+} finally {
+  await broker.stop();
+}
+process.stdout.write(`${renderConformance(cells)}\n`);
+process.exitCode = cells.every(({ wrong }) => wrong === undefined) ? 0 : 1;
