@@ -14,6 +14,7 @@ import {
   text,
   type Usage,
 } from './dialect.ts';
+import { openaiError } from './openai-error.ts';
 
 function entryOf(message: Body): Entry[] {
   const words = contentText(message['content']);
@@ -109,7 +110,5 @@ export const openaiChat: Dialect = {
     ],
     usage: usageOf(usage),
   }),
-  error: (status, message) => ({
-    error: { message, type: status === 429 ? 'rate_limit_exceeded' : 'server_error', code: status },
-  }),
+  error: openaiError,
 };

@@ -11,10 +11,10 @@ import {
   named,
   pieces,
   properties,
-  record,
   text,
   type Usage,
 } from './dialect.ts';
+import { openaiError } from './openai-error.ts';
 
 function entryOf(item: Body): Entry[] {
   const type = text(item['type']);
@@ -121,12 +121,5 @@ export const openaiResponses: Dialect = {
     return events.map((event, sequence) => named(text(event['type']), { ...event, sequence_number: sequence }));
   },
   whole: (turn, request, usage) => responseOf(turn, request, usage, 'completed'),
-  error: (status, message) => ({
-    error: {
-      message,
-      type: status === 429 ? 'rate_limit_exceeded' : status >= 500 ? 'server_error' : 'invalid_request_error',
-      code: record({ 401: 'invalid_api_key', 429: 'rate_limit_exceeded' })[String(status)] ?? null,
-      param: null,
-    },
-  }),
+  error: openaiError,
 };
