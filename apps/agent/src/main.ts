@@ -10,7 +10,9 @@ import { claudeCode } from './runners/claude-code/claude-code.ts';
 import { CliRunner } from './runners/cli/cli-runner.ts';
 import { codex } from './runners/codex/codex.ts';
 import { ExecRunner } from './runners/exec.ts';
+import { gemini } from './runners/gemini/gemini.ts';
 import { NativeRunner } from './runners/native/native-runner.ts';
+import { opencode } from './runners/opencode/opencode.ts';
 import { supervise } from './supervisor.ts';
 import { Emitter } from './tether/emitter.ts';
 import { Tether } from './tether/tether.ts';
@@ -23,7 +25,9 @@ const open = (host: string, port: number) => openTunnel(config.tether, host, por
 const runners = [
   new ExecRunner(config.childEnv),
   new NativeRunner({ open, env: config.childEnv }),
-  ...[claudeCode, codex].map((adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners })),
+  ...[claudeCode, codex, gemini, opencode].map(
+    (adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners }),
+  ),
 ];
 
 async function answerNetwork(): Promise<void> {

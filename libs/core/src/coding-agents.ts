@@ -42,7 +42,7 @@ export const codingAgents: readonly CodingAgent[] = [
     package: '@google/gemini-cli',
     version: '0.61.0',
     dialects: ['DIALECT_GEMINI'],
-    features: ['resume', 'stop'],
+    features: ['resume', 'stop', 'streaming', 'tools'],
   },
   {
     runner: 'opencode',
@@ -50,7 +50,7 @@ export const codingAgents: readonly CodingAgent[] = [
     package: 'opencode-ai',
     version: '1.18.33',
     dialects: ['DIALECT_OPENAI_CHAT'],
-    features: ['resume', 'stop'],
+    features: ['resume', 'stop', 'tools'],
   },
 ];
 

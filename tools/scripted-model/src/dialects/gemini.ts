@@ -15,7 +15,7 @@ import {
   type Usage,
 } from './dialect.ts';
 
-const modelCall = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
+const modelCall = /\/models\/([^:]+):(generateContent|streamGenerateContent)$/;
 
 /** What a tool answered: its `output` or `error` when it has one, else the whole object. */
 function resultText(response: Body): string {

@@ -6,6 +6,7 @@
 import type { CodingAgent } from '@sallyport/core/coding-agents';
 import type { AgentEvent } from '../../event.ts';
 import type { Mount } from '../../work.ts';
+import type { Exit } from '../process-group.ts';
 import type { Closing } from './evidence.ts';
 
 /** One turn as a coding agent's command line needs to know it. */
@@ -79,6 +80,10 @@ export interface Kept {
   readonly keeps: (path: string, native: string) => boolean;
   /** Where a kept file goes when the conversation goes on in this turn; its own path when it does not depend on the turn. */
   readonly place?: (path: string, turn: Turn) => string;
+  /** Brings what a program that has ended left in HOME into the files that are kept. */
+  readonly gather?: (home: string) => Promise<void>;
+  /** Makes restored files this turn's own; they are in HOME. */
+  readonly adopt?: (turn: Turn) => Promise<void>;
 }
 
 export interface Adapter {
@@ -90,4 +95,6 @@ export interface Adapter {
   reader(turn: Turn): Reader;
   /** What the files of HOME tell once the program has ended, where its lines do not. */
   afterwards?(turn: Turn): Promise<Reading>;
+  /** What the program's exit adds to its closing word, where its exit codes say more than its lines. */
+  closing?(closing: Closing | undefined, exit: Exit): Closing | undefined;
 }

@@ -103,10 +103,12 @@ export class CliRunner implements Runner {
       throw new NotStarted(judge({ exit, forced: undefined, closing: trouble, reply: '', refusedLast: false }));
     }
     const { conversation } = work;
+    const { session } = this.adapter;
     await writeHome(turn.home, [
       { path: instructions, data: instructionsOf(work.persona, work.mounts, work.directory) },
-      ...(conversation === undefined ? [] : restored(conversation, this.adapter.session, turn)),
+      ...(conversation === undefined ? [] : restored(conversation, session, turn)),
     ]);
+    if (conversation !== undefined) await session.adopt?.(turn);
   }
 
   private async run(program: Program, turn: Turn, work: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
@@ -130,7 +132,8 @@ export class CliRunner implements Runner {
     signal.removeEventListener('abort', stop);
     const more = await adapter.afterwards?.(turn);
     for (const event of more?.events ?? []) await emit(event);
-    const evidence: Evidence = { ...seen, refusedLast: seen.refusedLast || more?.refusedLast === true };
+    const closing = adapter.closing === undefined ? seen.closing : adapter.closing(seen.closing, seen.exit);
+    const evidence: Evidence = { ...seen, closing, refusedLast: seen.refusedLast || more?.refusedLast === true };
     const judgement = judge(evidence);
     await tell(judgement, emit);
     const native = seen.native ?? turn.native;

@@ -10,6 +10,7 @@ export async function conversationOf(
   kept: Kept,
   home: string,
 ): Promise<SessionFile | undefined> {
+  await kept.gather?.(home);
   const files = await readHome(home, kept.folder, (path) => kept.keeps(path, about.native));
   return files.length === 0 ? undefined : { ...about, files };
 }
