@@ -46,6 +46,25 @@ export async function bareRun(work: Work, until: 'event' | 'end'): Promise<BareR
   return { firstEventMs: started.first - started.at, endMs };
 }
 
+/** An agent under bare bubblewrap that waits for its work; resolves once it has asked for it. */
+export async function parkedAgent(): Promise<ChildProcess> {
+  const directory = mkdtempSync(join(tmpdir(), 'sally-bare-'));
+  const asked = Promise.withResolvers<void>();
+  const server = createServer((request) => {
+    request.resume();
+    if (request.url?.endsWith('/AwaitWork') === true) asked.resolve();
+  });
+  await new Promise<void>((resolve) => server.listen(join(directory, socketName), resolve));
+  const sandbox = spawn('bwrap', bwrapArgs(directory), { stdio: 'ignore' });
+  sandbox.once('exit', () => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  await asked.promise;
+  return sandbox;
+}
+
 /** Runs a bare command under the same sandbox. */
 export async function bareCommand(argv: readonly string[]): Promise<number> {
   const started = performance.now();

@@ -49,6 +49,7 @@ const own: Readonly<Record<ServiceName, (around: Surroundings) => Readonly<Recor
   scheduler: ({ secrets }) => ({ SALLY_SCHEDULER_KEK_FILE: secrets.keyFile('scheduler.kek') }),
   runtime: ({ layout, substrates }) => ({
     ...substrates,
+    ...fromMachine(['SALLY_RUNTIME_CAPACITY', 'SALLY_RUNTIME_OWNER_QUOTA']),
     SALLY_RUNTIME_DIR: layout.runtime,
     SALLY_EGRESS_SOCKET: egressSocket(layout),
     SALLY_AGENT_BUNDLE: visibleFile(join(repository, 'dist', 'agent', 'agent.mjs'), layout.runtime, 'agent.mjs'),
@@ -70,17 +71,23 @@ const withoutDatabase: ReadonlySet<ServiceName> = new Set(['runtime', 'api']);
 /** Variables of the machine that a service may need; nothing else is inherited. */
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'SALLY_LOG_LEVEL'] as const;
 
+/** Those of these variables that are set. */
+const fromMachine = (names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
 /** How one service is started. */
 export function processSpec(name: ServiceName, around: Surroundings): ProcessSpec {
   const { layout, secrets } = around;
-  const kept = inherited.flatMap((variable) =>
-    process.env[variable] === undefined ? [] : [[variable, process.env[variable]] as const],
-  );
   return {
     name,
     argv: ['--enable-source-maps', join(repository, 'dist', 'services', `${name}.mjs`)],
     env: {
-      ...Object.fromEntries(kept),
+      ...fromMachine(inherited),
       NODE_COMPILE_CACHE: join(layout.data, 'compile-cache'),
       SALLY_NATS_URL: around.natsUrl,
       SALLY_NATS_SEED_FILE: secrets.seedFile(name),
