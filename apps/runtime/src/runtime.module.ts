@@ -55,6 +55,10 @@ function backendsOf(env: RuntimeEnv, clock: Clock, log: Log): Backends {
   return new Backends({ process, docker, usual, log });
 }
 
+/** Docker counts where its image is named: without one it starts nothing. */
+const runnersOf = ({ SALLY_RUNNERS_DIR: prefix, SALLY_DOCKER_IMAGE: image }: RuntimeEnv): Runners =>
+  new Runners(prefix, image === undefined ? ['process'] : ['process', 'docker']);
+
 function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
   const directory = join(env.SALLY_RUNTIME_DIR, 'cache');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -80,7 +84,7 @@ function mountsOf(env: RuntimeEnv, bus: Bus, clock: Clock, log: Log): Mounts {
       useFactory: (env: RuntimeEnv) => new EdgeCapacity(env.SALLY_RUNTIME_CAPACITY),
       inject: [CONFIG],
     },
-    { provide: Runners, useFactory: (env: RuntimeEnv) => new Runners(env.SALLY_RUNNERS_DIR), inject: [CONFIG] },
+    { provide: Runners, useFactory: runnersOf, inject: [CONFIG] },
     {
       provide: WorkloadBook,
       useFactory: (env: RuntimeEnv) =>

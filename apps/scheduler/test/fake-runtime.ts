@@ -1,6 +1,6 @@
 /** Stands for an edge: journals workloads, answers for them, and reports what a test lets happen. */
 
-import { create, toJson } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { busClient } from '@sallyport/bus/client';
 import type { Bus } from '@sallyport/bus/connection';
@@ -12,7 +12,7 @@ import {
   WorkloadSchema,
   WorkloadState,
 } from '@sallyport/contracts/runtime/v1/runtime';
-import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
+import { type RegisterEdgeRequestSchema, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import { canonicalHash } from '@sallyport/core/canonical';
@@ -82,12 +82,13 @@ export class FakeRuntime {
   }
 
   /** Registers and heartbeats from then on. */
-  async register(capacity = 64): Promise<void> {
+  async register(capacity = 64, offer: MessageInitShape<typeof RegisterEdgeRequestSchema> = {}): Promise<void> {
     await this.scheduler.registerEdge({
       edge: this.edge,
       runners: ['native', 'exec'],
       profiles: ['default', 'small'],
       capacity,
+      ...offer,
     });
     this.#beat ??= setInterval(() => void this.heartbeat().catch(() => undefined), 300);
   }

@@ -1,6 +1,7 @@
 /** What this edge can drive: the runners that need nothing, and the coding agents that are installed. */
 
 import { codingAgents } from '@sallyport/core/coding-agents';
+import type { BackendKind } from '../backends/backend.ts';
 import { findCodingAgent } from './scan-coding-agents.ts';
 
 /** One `schedule.v1.RunnerDescription` before it is on the wire. */
@@ -27,14 +28,15 @@ const own: Readonly<Record<string, readonly string[]>> = {
   native: ['stop', 'streaming', 'tools', 'resume'],
 };
 
-const backend = 'process';
-
 export class Runners {
   readonly #prefix: string | undefined;
+  readonly #backends: readonly BackendKind[];
   #announced = '';
 
-  constructor(prefix: string | undefined) {
+  /** `prefix` is where npm puts coding agents; `backends` are those of this edge, which all see it alike. */
+  constructor(prefix: string | undefined, backends: readonly BackendKind[]) {
     this.#prefix = prefix;
+    this.#backends = backends;
   }
 
   /** Looks at the machine, and remembers what it answered. */
@@ -51,27 +53,18 @@ export class Runners {
 
   async #scan(edge: string): Promise<Offer> {
     const installed = await Promise.all(
-      codingAgents.map(async (agent): Promise<Description> => {
+      codingAgents.map(async (agent) => {
         const { version, missing, remedy } = await findCodingAgent(this.#prefix, agent);
-        const features = [...agent.features];
-        return { runner: agent.runner, edge, backend, version, features, missing: [...missing], remedy };
+        return { runner: agent.runner, version, features: [...agent.features], missing: [...missing], remedy };
       }),
     );
-    const included = Object.entries(own).map(
-      ([runner, features]): Description => ({
-        runner,
-        edge,
-        backend,
-        version: '1',
-        features: [...features],
-        missing: [],
-        remedy: '',
-      }),
-    );
-    const descriptions = [...included, ...installed].sort((a, b) => (a.runner < b.runner ? -1 : 1));
+    const included = Object.entries(own).map(([runner, features]) => {
+      return { runner, version: '1', features: [...features], missing: [], remedy: '' };
+    });
+    const found = [...included, ...installed].sort((a, b) => (a.runner < b.runner ? -1 : 1));
     return {
-      usable: descriptions.filter(({ missing }) => missing.length === 0).map(({ runner }) => runner),
-      descriptions,
+      usable: found.filter(({ missing }) => missing.length === 0).map(({ runner }) => runner),
+      descriptions: found.flatMap((each) => this.#backends.map((backend) => ({ ...each, edge, backend }))),
     };
   }
 }
