@@ -1,5 +1,7 @@
 import { describe } from '@jest/globals';
 import { need } from '@sallyport/testkit/wide';
+import Docker from 'dockerode';
+import type { DockerHandle } from '../src/backends/backend.ts';
 import { TestGround } from './backend.builder.ts';
 import { endsSuite } from './backend-ends.suite.ts';
 import { isolationSuite } from './backend-isolation.suite.ts';
@@ -9,4 +11,9 @@ const open = async (): Promise<TestGround> => new TestGround({ kind: 'docker', .
 
 describe('isolation under Docker', () => isolationSuite(open));
 describe('limits under Docker', () => limitsSuite(open));
-describe('ends under Docker', () => endsSuite(open));
+describe('ends under Docker', () =>
+  endsSuite(open, async (handle) => {
+    const { host } = await need('docker');
+    const docker = new Docker({ socketPath: host.slice('unix://'.length) });
+    await docker.getContainer((handle as DockerHandle).container).remove({ force: true });
+  }));

@@ -8,7 +8,11 @@ import { isAlive } from '../src/backends/process/proc.ts';
 import { isRoot, TestGround } from './backend.builder.ts';
 import { aProbe } from './backend-probe.builder.ts';
 
-export function endsSuite(open: () => Promise<TestGround>): void {
+/**
+ * What ends with a sandbox is the same on every substrate. `vanish` makes one disappear without a word, as somebody does who goes
+ * around the runtime.
+ */
+export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Handle) => Promise<void>): void {
   let ground: TestGround;
 
   beforeAll(async () => {
@@ -54,7 +58,7 @@ export function endsSuite(open: () => Promise<TestGround>): void {
 
     test('of a sandbox that vanished without a word is lost', async () => {
       const handle = await ground.start('sleep 60');
-      process.kill(-handle.keeper.pid, 'SIGKILL');
+      await vanish(handle);
       expect(await ground.backend.waitExit(handle)).toEqual({ state: 'lost' });
       await ground.backend.cleanup(handle);
     });
@@ -171,7 +175,9 @@ export function endsSuite(open: () => Promise<TestGround>): void {
       const first = await ground.backend.evidence(one);
       expect(await ground.backend.evidence(one)).toEqual(first);
       const second = await ground.backend.evidence(two);
-      expect(Object.entries(first.namespaces).filter(([kind, inode]) => second.namespaces[kind] === inode)).toEqual([]);
+      const shared = Object.keys(first.namespaces).filter((kind) => second.namespaces[kind] === first.namespaces[kind]);
+      // Without a mapping of its own an engine gives every container the host's users.
+      expect(shared).toEqual(ground.substrate.kind === 'docker' ? ['user'] : []);
       expect(second.rootfsHash).toBe(first.rootfsHash);
       expect(second.pid).not.toBe(first.pid);
       for (const handle of [one, two]) {

@@ -52,8 +52,8 @@ export async function aProbe(): Promise<Probe> {
       platform: 'node',
       format: 'esm',
       logLevel: 'silent',
-      // Native parts of ways to reach an engine that are not used here.
-      loader: { '.node': 'empty' },
+      // Ways to reach an engine that are not used here; whatever stands for them is not called.
+      alias: { ssh2: 'node:util', '@grpc/grpc-js': 'node:util', '@grpc/proto-loader': 'node:util' },
       banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
     });
     copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);

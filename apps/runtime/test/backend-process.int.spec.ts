@@ -14,7 +14,10 @@ const open = (): Promise<TestGround> => new TestGround({ kind: 'process' }).open
 
 describe('isolation under bubblewrap', () => isolationSuite(open));
 describe('limits under bubblewrap', () => limitsSuite(open));
-describe('ends under bubblewrap', () => endsSuite(open));
+describe('ends under bubblewrap', () =>
+  endsSuite(open, async (handle) => {
+    process.kill(-handle.keeper.pid, 'SIGKILL');
+  }));
 
 const ground = new TestGround({ kind: 'process' });
 

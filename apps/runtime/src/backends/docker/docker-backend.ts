@@ -6,7 +6,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
@@ -41,6 +41,9 @@ export interface DockerBackendOptions extends GroundSources {
 const pollMs = 1000;
 const behindMs = 20;
 const killPatienceMs = 5000;
+const lastWordMs = 1000;
+/** Holds the end of a sandbox once it was observed: its container need not be kept for that. */
+const notedFile = 'exit';
 /** How long the engine may be silent over a sandbox that is gone before its end counts as lost. */
 const silenceMs = 60_000;
 
@@ -56,6 +59,7 @@ export class DockerBackend implements Backend<DockerHandle> {
   private readonly disk: DiskWatch;
   private readonly pumps = new Map<string, SandboxLogPump>();
   private readonly silentSince = new Map<string, number>();
+  private readonly adopted = new Map<string, number>();
   private mapped: UidSlots | undefined;
   private ground: Promise<DockerGround> | undefined;
   /** Whether this install has to do with the engine at all. */
@@ -123,15 +127,17 @@ export class DockerBackend implements Backend<DockerHandle> {
 
   async adopt(handle: DockerHandle): Promise<void> {
     this.used = true;
-    const ground = await this.ground?.catch(() => undefined);
-    if (ground === undefined) this.options.slots.adopt(handle.id, handle.uid);
-    else this.slotsOf(ground).adopt(handle.id, handle.uid);
+    this.adopted.set(handle.id, handle.uid);
+    this.options.slots.adopt(handle.id, handle.uid);
+    this.mapped?.adopt(handle.id, handle.uid);
     await this.pump(handle);
     await this.disk.adopt(handle);
   }
 
   async exitCode(handle: DockerHandle): Promise<Exit> {
     if (await this.lives(handle)) return { state: 'running' };
+    const noted = await proc.readIfThere(join(handle.directory, notedFile));
+    if (noted !== undefined) return JSON.parse(noted) as Exit;
     const isDeadline = (await proc.readIfThere(join(handle.directory, 'ended')))?.trim() === '124';
     const facts = await this.engine.inspect(handle.container).catch((error: unknown) => this.silent(handle, error));
     if (isDeadline) return { state: 'exited', code: killedCode, oom: false, deadline: true };
@@ -146,7 +152,12 @@ export class DockerBackend implements Backend<DockerHandle> {
       signal?.throwIfAborted();
       // A look that fails is no exit; the next one may see.
       const exit = await this.exitCode(handle).catch(() => ({ state: 'running' }) as const);
-      if (exit.state !== 'running') return exit;
+      if (exit.state !== 'running') {
+        await this.note(handle, exit);
+        return exit;
+      }
+      // Nobody else would end it at its deadline.
+      if (!(await proc.isAlive(handle.keeper))) await this.kill(handle).catch(() => undefined);
       const over = new AbortController();
       const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
       const isBehind = !(await this.lives(handle).catch(() => true));
@@ -174,6 +185,12 @@ export class DockerBackend implements Backend<DockerHandle> {
       for (const pid of await membersOf(handle.cgroups)) if (pid > 1) proc.killNow(pid);
       await delay(2);
     }
+    // The engine hears of it a moment later; one that does not answer is not waited for.
+    while (
+      this.options.clock.monotonic() - begun < lastWordMs &&
+      (await this.exitCode(handle).catch(() => undefined))?.state === 'running'
+    )
+      await delay(behindMs);
   }
 
   async cleanup(handle: DockerHandle): Promise<void> {
@@ -266,7 +283,10 @@ export class DockerBackend implements Backend<DockerHandle> {
 
   private slotsOf({ facts }: DockerGround): UidSlots {
     if (facts.userns === undefined) return this.options.slots;
-    this.mapped ??= UidSlots.between(facts.userns + mappedFrom, mappedCount);
+    if (this.mapped === undefined) {
+      this.mapped = UidSlots.between(facts.userns + mappedFrom, mappedCount);
+      for (const [id, uid] of this.adopted) this.mapped.adopt(id, uid);
+    }
     return this.mapped;
   }
 
@@ -280,6 +300,19 @@ export class DockerBackend implements Backend<DockerHandle> {
   private async lives(handle: DockerHandle): Promise<boolean> {
     if (handle.boot !== (await proc.bootId())) return false;
     return (await proc.isAlive(handle)) || (await membersOf(handle.cgroups)).length > 0;
+  }
+
+  /** Keeps an observed end beside the workload's files, and gives its container back. */
+  private async note(handle: DockerHandle, exit: Exit): Promise<void> {
+    if (exit.state !== 'exited') return;
+    const file = join(handle.directory, notedFile);
+    try {
+      await writeFile(`${file}.next`, JSON.stringify(exit), { mode: 0o600 });
+      await rename(`${file}.next`, file);
+      void this.engine.remove(handle.container).catch(() => undefined);
+    } catch {
+      // The container is kept and says it again.
+    }
   }
 
   /** The kernel knows the sandbox no more and the engine says nothing: not an end, until it has said nothing for long. */
@@ -304,6 +337,7 @@ export class DockerBackend implements Backend<DockerHandle> {
     this.disk.forget(id);
     this.options.slots.release(id);
     this.mapped?.release(id);
+    this.adopted.delete(id);
     this.pumps.delete(id);
     this.silentSince.delete(id);
   }

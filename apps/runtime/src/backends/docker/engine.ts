@@ -4,6 +4,7 @@
  * A question the engine does not answer throws `runtime.engine_unreachable`; it is never taken for an answer.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
 import { engineUnreachable } from '../backend-faults.ts';
@@ -29,6 +30,7 @@ export interface ContainerFacts {
 }
 
 const callMs = 30_000;
+const removingMs = 20;
 
 const statusOf = (error: unknown): number | undefined =>
   typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number'
@@ -116,14 +118,17 @@ export class Engine {
       .catch(() => undefined);
   }
 
-  /** Removes a container of ours with all it is; one that is gone, or another install's, is left alone. */
+  /** Removes a container of ours with all it is and resolves when it is gone; one that is gone, or another install's, is left alone. */
   async remove(container: string): Promise<void> {
-    if ((await this.inspect(container)) === undefined) return;
-    try {
-      await this.ask('remove', (docker) => docker.getContainer(container).remove({ force: true, v: true }));
-    } catch (error) {
-      // 409: somebody removes it already; the caller looks whether it is gone.
-      if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+    while ((await this.inspect(container)) !== undefined) {
+      try {
+        await this.ask('remove', (docker) => docker.getContainer(container).remove({ force: true, v: true }));
+      } catch (error) {
+        if (statusOf(error) === 404) return;
+        // Somebody removes it already.
+        if (statusOf(error) !== 409) throw error;
+        await delay(removingMs);
+      }
     }
   }
 

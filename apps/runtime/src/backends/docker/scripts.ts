@@ -10,7 +10,7 @@ export const controlPath = '/run/sallyport';
  * The shell says nothing of its own: what it would say of a killed program goes nowhere.
  */
 export const initScript = `
-exec 4>${controlPath}/log 2>/dev/null
+exec 4>${controlPath}/log >/dev/null 2>&1
 read -r go < ${controlPath}/gate && [ "$go" = go ] || exit 96
 mkdir -p -m 700 /tmp/home
 /usr/bin/env -i "$@" </dev/null >&4 2>&4 4>&-

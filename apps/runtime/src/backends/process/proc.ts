@@ -17,8 +17,8 @@ export const errorCode = (error: unknown): string | undefined =>
 
 const isCode = (error: unknown, ...codes: readonly string[]): boolean => codes.includes(errorCode(error) ?? '');
 
-/** Whether an error says that the file, or the process behind it, is gone. */
-export const isGone = (error: unknown): boolean => isCode(error, 'ENOENT', 'ESRCH');
+/** Whether an error says that the file, or the process or control group behind it, is gone. */
+export const isGone = (error: unknown): boolean => isCode(error, 'ENOENT', 'ESRCH', 'ENODEV');
 
 /** A file's text, or undefined when there is none; any other failure throws, because not seeing is not absence. */
 export async function readIfThere(path: string): Promise<string | undefined> {
