@@ -44,10 +44,12 @@ export class FakeIdentity {
   /** Called before a method takes effect. */
   readonly before: {
     authorizeLaunch?: () => Promise<void>;
-    mintIntent?: () => Promise<void>;
+    mintIntent?: (() => Promise<void>) | undefined;
     endLaunch?: () => Promise<void>;
-    authorizeFiring?: () => Promise<void>;
+    authorizeFiring?: (() => Promise<void>) | undefined;
   } = {};
+  /** Called when a method has taken effect and before it is answered. */
+  readonly after: { authorizeFiring?: (() => Promise<void>) | undefined } = {};
   #keys: readonly { kid: string; class: string; jwk: string }[] = [];
   refuseLaunch: Fault | undefined;
   refuseMint: Fault | undefined;
@@ -112,6 +114,7 @@ export class FakeIdentity {
           throw new Fault('already_exists', 'identity.launch_taken', 'another unit');
         this.firings.set(unit.run, hashOf(unit));
         this.launches.set(unit.run, hashOf(unit));
+        await this.after.authorizeFiring?.();
         if (this.muteFirings > 0) {
           this.muteFirings -= 1;
           throw new Fault('deadline_exceeded', 'bus.timeout', 'the answer is lost');

@@ -175,13 +175,14 @@ export class FiringStore {
     return rows.map(firingFrom);
   }
 
-  /** History of a trigger, newest first. */
+  /** History of a trigger, latest due first; `before` is the last firing of the page before. */
   async list(
     db: Db,
     filter: { readonly trigger: string; readonly before: string; readonly limit: number },
   ): Promise<readonly Firing[]> {
     const rows = await db.query<Row>(
-      "SELECT * FROM firing WHERE trigger_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3",
+      `SELECT * FROM firing WHERE trigger_id = $1 AND ($2 = '' OR (due_at, id) < (SELECT due_at, id FROM firing WHERE id = $2 AND trigger_id = $1))
+       ORDER BY due_at DESC, id DESC LIMIT $3`,
       [filter.trigger, filter.before, filter.limit],
     );
     return rows.map(firingFrom);

@@ -19,7 +19,8 @@ import { TriggerStore } from '../triggers/trigger.store.ts';
 import { FireDue } from './fire-due.ts';
 
 const batch = 64;
-const maxInFlight = 128;
+/** More than the database has connections for, and not so many that calls of people wait behind them. */
+const maxInFlight = 32;
 /** Milliseconds that a shutdown waits for firings in flight; their leases outlive it and are taken up by who comes next. */
 const drainMs = 2_000;
 

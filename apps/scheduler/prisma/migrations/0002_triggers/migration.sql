@@ -53,7 +53,7 @@ CREATE TABLE firing (
   tries integer NOT NULL,
   UNIQUE (trigger_id, key)
 );
-CREATE INDEX firing_newest ON firing (trigger_id, id DESC);
+CREATE INDEX firing_newest ON firing (trigger_id, due_at DESC, id DESC);
 CREATE INDEX firing_open ON firing (trigger_id) WHERE open;
 CREATE INDEX firing_deciding ON firing (lease_until) WHERE state = 'deciding';
 CREATE INDEX firing_queued ON firing (id) WHERE state = 'queued';
