@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
-import { type Event, FiringOutcome } from '@sallyport/contracts/schedule/v1/trigger';
+import { type Event, FiringOutcome, Overlap } from '@sallyport/contracts/schedule/v1/trigger';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
 import { aRole, aTask, childOf, inState, surroundings, until, untilRun, type World } from './world.ts';
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const subscribe = async (name: string, type: string): Promise<string> => {
-  const subscription = { name, types: [type], run: { role: 'writer', start: aTask() }, overlap: 3 };
+  const subscription = { name, types: [type], run: { role: 'writer', start: aTask() }, overlap: Overlap.ALLOW };
   return (await w.triggers.applySubscription({ subscription, consent: true }, await w.as())).subscription?.id ?? '';
 };
 
