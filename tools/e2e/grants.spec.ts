@@ -96,13 +96,22 @@ async function logged(query: string): Promise<readonly Logged[]> {
   return page.items;
 }
 
-/** Refusals of a grant in the log; they come by the outbox. */
-async function denials(grant: string, atLeast: number): Promise<readonly string[]> {
+/** What the log says of something, once it says it that often; most of it comes by the outbox. */
+async function said(
+  query: string,
+  of: (event: Logged) => boolean,
+  atLeast = 1,
+): Promise<readonly [Logged, ...Logged[]]> {
   for (;;) {
-    const all = (await logged('kind=grant.denied')).filter(({ resource }) => resource === `grant/${grant}`);
-    if (all.length >= atLeast) return all.map(({ reason }) => reason);
+    const [first, ...rest] = (await logged(query)).filter(of);
+    if (first !== undefined && rest.length + 1 >= atLeast) return [first, ...rest];
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+async function denials(grant: string, atLeast: number): Promise<readonly string[]> {
+  const all = await said('kind=grant.denied', ({ resource }) => resource === `grant/${grant}`, atLeast);
+  return all.map(({ reason }) => reason);
 }
 
 /** What the scheduler would send for a firing, were it somebody else. */
@@ -208,11 +217,9 @@ async function lateness(by: Person, name: string, end: (grant: string) => Promis
   await end(schedule.grant);
   const ended: RunView = await stack.ended(run);
   expect(ended).toMatchObject({ state: 'cancelled', commits: [] });
-  const revoked = (await logged('kind=grant.revoked')).find(({ resource }) => resource === `grant/${schedule.grant}`);
-  const stopping = (await logged(`kind=runtime.transition&run=${run}`)).find(
-    ({ facts }) => facts['state'] === 'stopping',
-  );
-  return (Date.parse(stopping?.time ?? '') - Date.parse(revoked?.time ?? '')) / 1_000;
+  const [revoked] = await said('kind=grant.revoked', ({ resource }) => resource === `grant/${schedule.grant}`);
+  const [stopping] = await said(`kind=runtime.transition&run=${run}`, ({ facts }) => facts['state'] === 'stopping');
+  return (Date.parse(stopping.time) - Date.parse(revoked.time)) / 1_000;
 }
 
 describe('a live run', () => {

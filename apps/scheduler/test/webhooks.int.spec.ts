@@ -224,8 +224,11 @@ describe('webhooks', () => {
     await expect(w.triggers.receiveWebhook(signed(secret, name))).rejects.toMatchObject({
       reason: 'scheduler.webhook_unverified',
     });
-    for (const gone of [w.triggers.deleteWebhook({ name }, options), w.triggers.rotateWebhook({ name }, options)])
-      await expect(gone).rejects.toMatchObject({ code: 'not_found', reason: 'scheduler.webhook_not_found' });
+    for (const change of ['deleteWebhook', 'rotateWebhook'] as const)
+      await expect(w.triggers[change]({ name }, options)).rejects.toMatchObject({
+        code: 'not_found',
+        reason: 'scheduler.webhook_not_found',
+      });
     await until(
       () => w.audited.filter(({ kind, resource }) => kind === 'admin.webhook' && resource.endsWith(name)).length === 2,
     );
