@@ -96,7 +96,8 @@ export class World {
   /** Everything around the runtime; it may then be started as a process of its own. */
   static async around(env: Record<string, string> = {}): Promise<World> {
     const world = new World(env);
-    if ((await Cgroups.lacking()) !== undefined) world.profile = 'best-effort';
+    const byEngine = env['SALLY_BACKEND'] === 'docker';
+    if (!byEngine && (await Cgroups.lacking()) !== undefined) world.profile = 'best-effort';
     world.bus = await testBus();
     world.issuer = await TestIssuer.create();
     await world.#servePeers();
@@ -307,7 +308,11 @@ export class World {
           dsp: { id: string; h: string };
         };
         const claims = this.issuer.dispatchClaims(calculateThumbprint(proofJwk));
-        const att = { fmt: 'process', ev: canonicalHash(toJson(EvidenceSchema, evidence as never)), lvl: 2 };
+        const att = {
+          fmt: evidence?.format ?? '',
+          ev: canonicalHash(toJson(EvidenceSchema, evidence as never)),
+          lvl: 2,
+        };
         const minted = { ...claims, txn: intent.txn, att, tctx: { ...claims.tctx, dsp: intent.dsp } };
         return this.#grant(await this.issuer.mint('dispatch', minted));
       },
