@@ -6,6 +6,7 @@ import { Listeners } from './net/listeners.ts';
 import { Names } from './net/names.ts';
 import { answeredPorts, dnsPort } from './net/ports.ts';
 import { Resolver } from './net/resolver.ts';
+import { AcpRunner } from './runners/acp/acp-runner.ts';
 import { claudeCode } from './runners/claude-code/claude-code.ts';
 import { CliRunner } from './runners/cli/cli-runner.ts';
 import { codex } from './runners/codex/codex.ts';
@@ -22,12 +23,13 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const tether = new Tether(config.tether);
 const open = (host: string, port: number) => openTunnel(config.tether, host, port);
+const adapters = [claudeCode, codex, gemini, opencode];
+const parts = { env: config.childEnv, runners: config.runners };
 const runners = [
   new ExecRunner(config.childEnv),
   new NativeRunner({ open, env: config.childEnv }),
-  ...[claudeCode, codex, gemini, opencode].map(
-    (adapter) => new CliRunner(adapter, { env: config.childEnv, runners: config.runners }),
-  ),
+  ...adapters.map((adapter) => new CliRunner(adapter, parts)),
+  new AcpRunner(adapters, parts),
 ];
 
 async function answerNetwork(): Promise<void> {

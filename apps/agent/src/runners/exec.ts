@@ -13,7 +13,8 @@ import type { Emit, Outcome, Probe, Runner, Running } from './runner.ts';
 /** Bytes in one output event. */
 const eventBytes = 64 * 1024;
 
-async function pour(from: Readable, stream: Stream, emit: Emit): Promise<void> {
+/** A stream as output events, byte for byte. */
+export async function pour(from: Readable, stream: Stream, emit: Emit): Promise<void> {
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       for (let at = 0; at < chunk.length; at += eventBytes) {

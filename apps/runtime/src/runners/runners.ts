@@ -24,6 +24,8 @@ export interface Offer {
 
 /** Runners that come with the supervisor, and what they can do. */
 const own: Readonly<Record<string, readonly string[]>> = {
+  // Which agent it speaks to is the command of the run, so that nothing here can be missing.
+  acp: ['resume', 'stop', 'ask', 'streaming', 'tools'],
   exec: ['stop', 'binary-output'],
   native: ['stop', 'streaming', 'tools', 'resume'],
 };

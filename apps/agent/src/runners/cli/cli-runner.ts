@@ -5,11 +5,12 @@ import type { Work } from '../../work.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
 import type { Adapter, Turn } from './adapter.ts';
 import { conversationOf, restored } from './conversation.ts';
-import { type Evidence, type Judgement, judge, outcomeOf } from './evidence.ts';
+import { type Evidence, judge, outcomeOf } from './evidence.ts';
 import { writeHome } from './home.ts';
 import { instructionsOf } from './instructions.ts';
-import { preflight } from './preflight.ts';
+import { refuse, startable, startedOr, tell } from './not-started.ts';
 import { findProgram, type Program, programFolder } from './program.ts';
+import { turnOf } from './turn.ts';
 import { TurnProcess } from './turn-process.ts';
 import { type Patience, patienceWithin } from './watchdogs.ts';
 
@@ -19,20 +20,6 @@ export interface CliParts {
   readonly runners: string;
   readonly patience?: Patience;
 }
-
-/** A start that cannot be made sense of, or a machine that cannot do it. */
-class NotStarted extends Error {
-  override readonly name = 'NotStarted';
-  readonly judgement: Judgement;
-
-  constructor(judgement: Judgement) {
-    super(judgement.message);
-    this.judgement = judgement;
-  }
-}
-
-const refuse = (reason: string, message: string): NotStarted =>
-  new NotStarted({ verdict: 'VERDICT_RUNNER_ERROR', reason, message });
 
 export class CliRunner implements Runner {
   readonly name: string;
@@ -58,27 +45,18 @@ export class CliRunner implements Runner {
 
   start(work: Work, emit: Emit): Running {
     const stopping = new AbortController();
-    return { ended: this.drive(work, emit, stopping.signal), stop: () => stopping.abort() };
+    const { signal } = stopping;
+    return { ended: startedOr(() => this.drive(work, emit, signal), emit, signal), stop: () => stopping.abort() };
   }
 
   private async drive(work: Work, emit: Emit, signal: AbortSignal): Promise<Outcome> {
-    try {
-      const program = await this.program(work);
-      const turn = turnOf(work);
-      await this.prepare(work, turn, signal);
-      return await this.run(program, turn, work, emit, signal);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const judgement: Judgement = signal.aborted
-        ? { verdict: 'VERDICT_CANCELLED' }
-        : error instanceof NotStarted
-          ? error.judgement
-          : { verdict: 'VERDICT_RUNNER_ERROR', reason: 'runner.internal', message };
-      await tell(judgement, emit);
-      return { verdict: judgement.verdict, reply: '', exitCode: 1 };
-    }
+    const program = await this.program(work);
+    const turn = turnOf(work);
+    await this.prepare(work, turn, signal);
+    return await this.run(program, turn, work, emit, signal);
   }
 
+  /** Throws NotStarted. */
   private async program(work: Work): Promise<Program> {
     const { agent } = this.adapter;
     if (!agent.dialects.includes(work.dialect)) {
@@ -97,11 +75,7 @@ export class CliRunner implements Runner {
 
   private async prepare(work: Work, turn: Turn, signal: AbortSignal): Promise<void> {
     const { instructions } = this.adapter;
-    const trouble = await preflight(turn, signal);
-    if (trouble !== undefined) {
-      const exit = { kind: 'exited', code: 1 } as const;
-      throw new NotStarted(judge({ exit, forced: undefined, closing: trouble, reply: '', refusedLast: false }));
-    }
+    await startable(turn, signal);
     const { conversation } = work;
     const { session } = this.adapter;
     await writeHome(turn.home, [
@@ -147,24 +121,4 @@ export class CliRunner implements Runner {
           );
     return { ...outcomeOf(evidence, judgement), ...(conversation !== undefined && { conversation }) };
   }
-}
-
-async function tell({ reason, message = '' }: Judgement, emit: Emit): Promise<void> {
-  // A failing emit is the supervisor's to see.
-  if (reason !== undefined) await emit({ error: { reason, message } }).catch(() => undefined);
-}
-
-function turnOf(work: Work): Turn {
-  return {
-    prompt: work.input.text,
-    session: work.session,
-    model: work.model,
-    modelUrl: work.modelUrl.replace(/\/+$/, ''),
-    turns: work.turns,
-    tools: work.tools,
-    mounts: work.mounts,
-    directory: work.directory,
-    home: work.home,
-    native: work.conversation?.native,
-  };
 }

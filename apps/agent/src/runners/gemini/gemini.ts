@@ -42,6 +42,7 @@ function command(turn: Turn): CliCommand {
     env: {
       GEMINI_API_KEY: 'sallyport-no-key',
       GOOGLE_GEMINI_BASE_URL: modelUrl,
+      GEMINI_MODEL: model,
       // One process instead of two.
       GEMINI_CLI_NO_RELAUNCH: 'true',
     },
@@ -78,6 +79,12 @@ function closing(closed: Closing | undefined, exit: Exit): Closing | undefined {
   return exits[exit.code]?.(said) ?? closed;
 }
 
+/**
+ * Over ACP it begins a file under the name of this minute before it looks for the conversation it is to load: an earlier file of that
+ * name would be begun anew.
+ */
+const apart = (path: string): string => path.replace(/\/session-(?!r-)/, '/session-r-');
+
 /** The end of a chat's file name: its first eight letters. */
 const mark = (native: string): string => `-${native.slice(0, 8)}.jsonl`;
 
@@ -87,6 +94,7 @@ export const gemini: Adapter = {
   session: {
     folder: chats,
     keeps: (path, native) => path.startsWith(`${chats}/session-`) && path.endsWith(mark(native)),
+    place: apart,
   },
   command,
   reader: geminiReader,
