@@ -4,6 +4,7 @@ import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runti
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { Stream } from '@sallyport/contracts/unit/v1/event';
 import { ProofKey } from '@sallyport/trust/proof';
+import { maxBytes } from '../src/output/list-output.ts';
 import { aRole, aTask, inState, untilRun, type World, world } from './world.ts';
 
 let w: World;
@@ -103,6 +104,25 @@ describe('output', () => {
     await expect(w.runtime.scheduler.appendOutput({ events: [] }, await asDispatch())).rejects.toMatchObject({
       reason: 'scheduler.output_invalid',
     });
+  });
+
+  test('comes in pages that a slow reader can hold, of one event at least', async () => {
+    const other = await w.api.createRun({ role: 'writer', start: aTask() }, await w.as());
+    const run = await untilRun(w, other.run?.id ?? '', inState(RunState.RUNNING));
+    const size = Math.ceil(maxBytes * 0.6);
+    const large = (seq: number, bytes: number) => ({
+      ...event(seq, { run: run.id, dispatch: run.dispatch }),
+      body: { case: 'output' as const, value: { stream: Stream.STDOUT, data: new Uint8Array(bytes) } },
+    });
+    const sizes = [size, size, 4 * maxBytes, 1, 1];
+    const events = sizes.map((bytes, index) => large(index + 1, bytes));
+    await w.runtime.scheduler.appendOutput({ events }, await asDispatch({ txn: run.id, dispatch: run.dispatch }));
+    const pages: number[][] = [];
+    for (let after = 0; after < sizes.length; after = pages.at(-1)?.at(-1) ?? after) {
+      const page = await w.api.listOutput({ run: run.id, afterSeq: BigInt(after) }, await w.as());
+      pages.push(page.events.map(({ seq }) => Number(seq)));
+    }
+    expect(pages).toEqual([[1], [2], [3], [4, 5]]);
   });
 
   test('keeps binary bytes as they are and ends with the run', async () => {

@@ -25,25 +25,44 @@ const headers = {
   'x-accel-buffering': 'no',
 } as const;
 
+const pieceLength = 32 * 1024;
+
 /** Streams batches of events until the source ends or the reader goes. */
 export function sseResponse(source: AsyncGenerator<readonly SseEvent[]>, options: SseOptions): Response {
   const encoder = new TextEncoder();
   let pending: Promise<IteratorResult<readonly SseEvent[]>> | undefined;
+  let batch: readonly SseEvent[] = [];
   let closed = false;
   const close = (): void => {
     if (closed) return;
     closed = true;
     options.onClose();
   };
+  /** The next of a batch, as much as goes out at once: what a stalled reader keeps in encoded form. */
+  const piece = (): string => {
+    let text = '';
+    let taken = 0;
+    for (const event of batch) {
+      if (text.length > pieceLength) break;
+      text += frame(event);
+      taken += 1;
+    }
+    batch = batch.slice(taken);
+    return text;
+  };
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => controller.enqueue(encoder.encode('retry: 2000\n\n')),
       async pull(controller) {
+        if (batch.length > 0) return controller.enqueue(encoder.encode(piece()));
         pending ??= source.next();
         const next = await within(pending, options.heartbeatMs);
         if (next === 'silent') return controller.enqueue(encoder.encode(': heartbeat\n\n'));
         pending = undefined;
-        if (next.done !== true) return controller.enqueue(encoder.encode(next.value.map(frame).join('')));
+        if (next.done !== true) {
+          batch = next.value;
+          return controller.enqueue(encoder.encode(piece()));
+        }
         close();
         return controller.close();
       },

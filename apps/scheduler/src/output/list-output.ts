@@ -13,8 +13,8 @@ import { type OutputPage, OutputStore } from './output.store.ts';
 
 const usualPage = 200;
 const maxPage = 1_000;
-/** A reply must fit the bus's message limit of 1 MiB, with room for what is around it. */
-const maxBytes = 768 * 1024;
+/** What a reader holds of a run while it is slow. One event alone may be larger, and still fits a message of the bus. */
+export const maxBytes = 128 * 1024;
 
 @Injectable()
 export class ListOutput {
@@ -34,7 +34,7 @@ export class ListOutput {
       const run = await this.runs.get(db, claims.env, id);
       if (run === undefined) throw runNotFound(id);
       const ended = runMachine.isTerminal(run.state);
-      const rows = await this.output.page(db, id, after, limit + 1);
+      const rows = await this.output.page(db, id, after, limit + 1, maxBytes);
       const page = fitting(ended ? rows : upToGap(rows, after), limit);
       return { events: page.map(eventOf), end: ended && page.length === rows.length };
     });

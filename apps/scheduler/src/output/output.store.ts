@@ -26,10 +26,15 @@ export class OutputStore {
     );
   }
 
-  async page(db: Db, run: string, after: number, limit: number): Promise<readonly OutputPage[]> {
+  /** At most so many rows, and no more of them than it takes to exceed so many bytes and see what follows: no body beyond is read. */
+  async page(db: Db, run: string, after: number, limit: number, bytes: number): Promise<readonly OutputPage[]> {
     const rows = await db.query<{ position: string; body: Uint8Array }>(
-      'SELECT position, body FROM output_event WHERE run = $1 AND position > $2 ORDER BY position LIMIT $3',
-      [run, after, limit],
+      `SELECT position, body FROM (
+         SELECT position, body, row_number() OVER (ORDER BY position) AS place,
+           sum(octet_length(body)) OVER (ORDER BY position) - octet_length(body) AS before
+         FROM (SELECT position, body FROM output_event WHERE run = $1 AND position > $2 ORDER BY position LIMIT $3) AS next
+       ) AS sized WHERE before <= $4 OR place = 2 ORDER BY position`,
+      [run, after, limit, bytes],
     );
     return rows.map((row) => ({ position: Number(row.position), body: row.body }));
   }
