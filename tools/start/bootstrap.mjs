@@ -21,6 +21,7 @@ const tasks = {
   bench: ['tools/bench/main.ts'],
   chaos: ['tools/chaos/main.ts'],
   objects: ['tools/start/objects.ts'],
+  team: ['tools/start/team.ts'],
   credential: ['tools/start/credential.ts'],
   conformance: ['tools/conformance/main.ts'],
 };

@@ -61,6 +61,7 @@ async function run(options: StartOptions): Promise<number> {
   const listener = {
     step: (name: string, tookMs: number) => note(`  ${name.padEnd(10)} ${seconds(tookMs)}`),
     restarted: (name: string, why: string) => note(`${name} ended (${why}); starting it again`),
+    noted: note,
   };
   const stack = await startStack(options, listener, { substrates: substrates.env });
   try {

@@ -1,10 +1,12 @@
 /** Servers that are not ours, kept up: started again when they die unasked. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Seeds } from '@sallyport/bus/nats-server';
 import { NatsServer } from '@sallyport/bus/nats-server';
+import type { TeamAccount } from '@sallyport/bus/teams';
 
 /** A server that the launcher starts again when it dies unasked. */
 export interface KeptServer {
@@ -58,12 +60,37 @@ export function keepUp<S extends Server>(first: S, again: () => Promise<S>, onRe
   };
 }
 
-/** Starts NATS and keeps it up on the same port. */
-export async function keepNats(directory: string, seeds: Seeds, onRestart: (why: string) => void): Promise<KeptServer> {
+/** The port a file holds; 0 when there is none to read. */
+function portIn(file: string): number {
+  try {
+    const port = Number(readFileSync(file, 'utf8'));
+    return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The port if it can be listened on, else 0. */
+const freeOr0 = (port: number): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(0));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+  });
+
+/** Starts NATS and keeps it up on one port: that of the last start when it is free, so that platform teams find it where it was. */
+export async function keepNats(
+  directory: string,
+  seeds: Seeds,
+  teams: () => readonly TeamAccount[],
+  onRestart: (why: string) => void,
+): Promise<KeptServer> {
   await endLeftover(join(directory, 'nats.pid'), directory);
-  const first = await NatsServer.start({ directory, seeds, port: 0 });
+  const last = join(directory, 'port');
+  const first = await NatsServer.start({ directory, seeds, port: await freeOr0(portIn(last)), teams: teams() });
   const port = Number(new URL(first.url).port);
-  const kept = keepUp(first, () => NatsServer.start({ directory, seeds, port }), onRestart);
+  writeFileSync(last, `${port}\n`, { mode: 0o600 });
+  const kept = keepUp(first, () => NatsServer.start({ directory, seeds, port, teams: teams() }), onRestart);
   return { url: first.url, pid: () => kept.current().child.pid, stop: () => kept.stop() };
 }
 

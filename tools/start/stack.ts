@@ -13,6 +13,7 @@ import { SupervisedProcess } from './process.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import { type KeptServer, keepNats } from './servers.ts';
 import { processSpec, services } from './services.ts';
+import { ensureTeamStreams, readTeams } from './teams.ts';
 
 export interface Stack {
   readonly layout: Layout;
@@ -36,6 +37,8 @@ export interface StackListener {
   step(name: string, tookMs: number): void;
   /** Something died and is started again. */
   restarted(name: string, why: string): void;
+  /** Something is not as it should be, and does not keep the product from starting. */
+  noted(what: string): void;
 }
 
 /** Milliseconds a service gets to end by itself; the whole stop stays under five seconds. */
@@ -68,13 +71,21 @@ export async function startStack(
         undo.push(() => kept.stop());
         return kept;
       }),
-      step('nats', () => keepNats(layout.nats, secrets.seeds, (why) => listener.restarted('nats', why))).then(
-        (kept) => {
-          undo.push(() => kept.stop());
-          return kept;
-        },
-      ),
+      step('nats', () =>
+        keepNats(
+          layout.nats,
+          secrets.seeds,
+          () => readTeams(layout),
+          (why) => listener.restarted('nats', why),
+        ),
+      ).then((kept) => {
+        undo.push(() => kept.stop());
+        return kept;
+      }),
     ]);
+    await ensureTeamStreams(layout, nats.url, ({ org, environment, name }, why) =>
+      listener.noted(`team ${name} of ${org}/${environment} has no stream to read from: ${why}`),
+    );
     const model = modelProcess(layout, options);
     const around = {
       bucket,

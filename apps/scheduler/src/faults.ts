@@ -194,7 +194,7 @@ export const sourceReserved = (prefix: string): Fault =>
   new Fault(
     'permission_denied',
     'scheduler.source_reserved',
-    `sources below ${prefix} are those of signed webhooks; use another source`,
+    `sources below ${prefix} are the product's own; use another source`,
     { pointer: '/source', prefix },
   );
 

@@ -31,6 +31,7 @@ import { StartFiring } from './firings/start-firing.ts';
 import { DeliverInputs } from './inputs/deliver-inputs.ts';
 import { InputStore } from './inputs/input.store.ts';
 import { SendInput } from './inputs/send-input.ts';
+import { TeamInputs } from './inputs/team-inputs.ts';
 import { AppendOutput } from './output/append-output.ts';
 import { ListOutput } from './output/list-output.ts';
 import { OutputStore } from './output/output.store.ts';
@@ -95,6 +96,7 @@ import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
     InputStore,
     DeliverInputs,
     SendInput,
+    TeamInputs,
     AppendOutput,
     ListOutput,
     TriggerStore,

@@ -352,6 +352,7 @@ describe('the bus', () => {
     expect(await matched(taken.id ?? '')).toMatchObject({ producer: 'nats:operator', firings: [{ trigger }] });
     const given = headers();
     for (const name of ['specversion', 'id', 'source', 'type'] as const) given.set(`ce-${name}`, event[name]);
+    given.set('ce-datacontenttype', 'application/json');
     expect(await ask(at(), bytes({ ok: true }), given)).toMatchObject({ id: taken.id, replayed: true });
   });
 
@@ -368,6 +369,11 @@ describe('the bus', () => {
     [
       'the source of a webhook',
       () => ask(at(), ...structured(cloud({ source: '/webhooks/ci' }))),
+      'scheduler.source_reserved',
+    ],
+    [
+      'what the product itself told',
+      () => ask(at(), ...structured(cloud({ source: '/sallyport/orgs/acme/environments/main' }))),
       'scheduler.source_reserved',
     ],
     ['an environment that is no name', () => ask(at('No-Name'), ...structured(cloud())), 'scheduler.event_place'],

@@ -2,6 +2,7 @@
 
 import { busClient } from '@sallyport/bus/client';
 import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
+import type { TeamAccount } from '@sallyport/bus/teams';
 import { AuditService, type Event } from '@sallyport/contracts/audit/v1/audit';
 import { type Run, type RunState, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { TriggerService } from '@sallyport/contracts/schedule/v1/trigger';
@@ -47,8 +48,10 @@ export const quick = {
 } as const;
 
 /** Bus, database and stand-ins, without the scheduler itself. */
-export async function surroundings(): Promise<Omit<World, 'close'> & { close(): Promise<void> }> {
-  const [bus, database, issuer] = await Promise.all([testBus(), testDatabase('scheduler'), TestIssuer.create()]);
+export async function surroundings(
+  teams: readonly TeamAccount[] = [],
+): Promise<Omit<World, 'close'> & { close(): Promise<void> }> {
+  const [bus, database, issuer] = await Promise.all([testBus(teams), testDatabase('scheduler'), TestIssuer.create()]);
   const [identity, runtime, workspace] = [new FakeIdentity(), new FakeRuntime(), new FakeWorkspace()];
   const audited: Event[] = [];
   await identity.serve(await bus.connect('identity'));
@@ -97,8 +100,9 @@ export function childOf({ bus, database }: Pick<World, 'bus' | 'database'>): Ser
 /** All of it, with the scheduler in this process. */
 export async function world(
   bounds: Readonly<Record<string, string>> = quick,
+  teams: readonly TeamAccount[] = [],
 ): Promise<World & { hosted: HostedService }> {
-  const around = await surroundings();
+  const around = await surroundings(teams);
   const hosted = await hostService({
     name: 'scheduler',
     module: SchedulerModule,

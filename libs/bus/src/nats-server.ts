@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createUser, fromSeed } from '@nats-io/nkeys';
 import { type Caller, callers } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
-import { authorizationBlock } from './permissions.ts';
+import { accountBlock } from './permissions.ts';
+import { type TeamAccount, teamBytes, writeTeamAccounts } from './teams.ts';
 
 /** A seed per bus user. */
 export type Seeds = Readonly<Record<Caller, string>>;
@@ -30,6 +31,8 @@ export interface NatsOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly binary?: string;
+  /** Accounts of platform teams. */
+  readonly teams?: readonly TeamAccount[];
 }
 
 /** A running server. */
@@ -48,6 +51,7 @@ export class NatsServer {
   static async start(options: NatsOptions): Promise<NatsServer> {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     clearPortFiles(options.directory);
+    writeTeamAccounts(options.directory, options.teams ?? []);
     const config = join(options.directory, 'nats.conf');
     writeFileSync(config, configuration(options), { mode: 0o600 });
     const child = spawn(options.binary ?? 'nats-server', ['-c', config], {
@@ -95,12 +99,23 @@ export class NatsServer {
   }
 }
 
+/** Bytes the services' own streams may take, and the teams that find room beside them; disk is taken as it is used. */
+const ownBytes = 4 * 1024 ** 3;
+const maxTeams = 200;
+
+/** Where a server says which process it is. */
+export const pidFile = (directory: string): string => join(directory, 'nats.pid');
+
 const configuration = (options: NatsOptions): string => `listen: "127.0.0.1:${options.port === 0 ? -1 : options.port}"
 ports_file_dir: ${JSON.stringify(options.directory)}
+pid_file: ${JSON.stringify(pidFile(options.directory))}
 max_payload: 2MB
 write_deadline: "5s"
-jetstream { store_dir: ${JSON.stringify(join(options.directory, 'jetstream'))}, max_memory_store: 64MB, max_file_store: 4GB }
-${authorizationBlock(publicKeys(options.seeds))}`;
+jetstream { store_dir: ${JSON.stringify(join(options.directory, 'jetstream'))}, max_memory_store: 64MB, max_file_store: ${ownBytes + maxTeams * teamBytes} }
+accounts {
+${accountBlock(publicKeys(options.seeds))}  include ./teams.conf
+}
+`;
 
 const portFiles = (directory: string): string[] => readdirSync(directory).filter((name) => name.endsWith('.ports'));
 

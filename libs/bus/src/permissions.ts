@@ -4,7 +4,17 @@
  */
 
 import { type Caller, callers } from '@sallyport/core/access';
-import { epochChanged, eventListen, inboxPrefix } from './subject.ts';
+import {
+  epochChanged,
+  eventIn,
+  eventListen,
+  inboxPrefix,
+  teamAuditEvent,
+  teamHello,
+  teamInputListen,
+  teamRunEvent,
+  teamUnitOut,
+} from './subject.ts';
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -21,24 +31,40 @@ export const streams = {
 
 export type StreamName = keyof typeof streams;
 
+const [teamsHearOutput, teamsHearRuns, teamsHearAudit] = [
+  teamUnitOut('*', '*', '*'),
+  teamRunEvent('*', '*', '*'),
+  teamAuditEvent('*', '*', '*'),
+];
+const hello = teamHello('*', '*', '*');
+
+/** What accounts of platform teams may import, each only what its own imports name (`teams.ts`). */
+const exported = {
+  stream: [teamsHearOutput, teamsHearRuns, teamsHearAudit],
+  service: [eventIn('*', '*', '*'), teamInputListen, hello],
+};
+
 /** Events beyond RPC: who says them, who hears them. */
 const events: Readonly<Record<Caller, Permissions>> = {
   identity: { publish: [epochChanged], subscribe: [epochChanged] },
-  scheduler: { publish: ['run.v1.*.*.event', 'unit.v1.*.*.in'], subscribe: [epochChanged, eventListen] },
+  scheduler: {
+    publish: ['run.v1.*.*.event', teamsHearRuns, 'unit.v1.*.*.in'],
+    subscribe: [epochChanged, eventListen, teamInputListen],
+  },
   runtime: {
-    publish: ['runtime.v1.*.*.event', 'unit.v1.*.*.out', 'edge.v1.*.heartbeat'],
+    publish: ['runtime.v1.*.*.event', 'unit.v1.*.*.out', teamsHearOutput, 'edge.v1.*.heartbeat'],
     subscribe: [epochChanged, 'egress.v1.*.*.decision', 'unit.v1.*.*.in', 'edge.v1.*.lease'],
   },
   workspace: { publish: [], subscribe: [epochChanged] },
   egress: { publish: ['egress.v1.*.*.decision'], subscribe: [epochChanged] },
-  audit: { publish: ['audit.v1.*.*.event'], subscribe: [epochChanged] },
+  audit: { publish: ['audit.v1.*.*.event', teamsHearAudit], subscribe: [epochChanged] },
   api: {
     publish: [],
     subscribe: [epochChanged, 'unit.v1.*.*.out', 'run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'],
   },
   operator: {
     publish: ['event.v1.*.*.operator'],
-    subscribe: ['run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event'],
+    subscribe: ['run.v1.*.*.event', 'runtime.v1.*.*.event', 'audit.v1.*.*.event', hello],
   },
 };
 
@@ -61,13 +87,33 @@ export function permissionsOf(caller: Caller): Permissions {
   };
 }
 
-/** A NATS server's `authorization` block for these users; `keys` holds each user's public nkey. */
-export function authorizationBlock(keys: Readonly<Record<Caller, string>>): string {
-  const list = (subjects: readonly string[]): string =>
-    `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
+/** A list of subjects as NATS configuration. */
+export const subjectList = (subjects: readonly string[]): string =>
+  `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
+
+/** The account of the services. */
+export const ownAccount = 'SALLY';
+
+/**
+ * The services' account of a NATS configuration; `keys` holds each user's public nkey. Platform teams have accounts of their own beside it
+ * and reach nothing in it but what they import.
+ */
+export function accountBlock(keys: Readonly<Record<Caller, string>>): string {
   const users = callers.map((caller) => {
     const { publish, subscribe } = permissionsOf(caller);
-    return `    { nkey: ${keys[caller]}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} }, allow_responses: { max: 1, expires: "2m" } } }`;
+    return `      { nkey: ${keys[caller]}, permissions: { publish: { allow: ${subjectList(publish)} }, subscribe: { allow: ${subjectList(subscribe)} }, allow_responses: { max: 1, expires: "2m" } } }`;
   });
-  return `authorization {\n  users: [\n${users.join(',\n')}\n  ]\n}\n`;
+  const exports = Object.entries(exported).flatMap(([kind, subjects]) =>
+    subjects.map((subject) => `      { ${kind}: ${JSON.stringify(subject)} }`),
+  );
+  return `  ${ownAccount}: {
+    jetstream: enabled
+    users: [
+${users.join('\n')}
+    ]
+    exports: [
+${exports.join('\n')}
+    ]
+  }
+`;
 }

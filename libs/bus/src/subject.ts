@@ -23,6 +23,38 @@ export const runtimeEvent = (org: string, workload: string): string => `runtime.
 export const runEvent = (org: string, run: string): string => `run.v1.${org}.${run}.event`;
 export const auditEvent = (org: string, environment: string): string => `audit.v1.${org}.${environment}.event`;
 
+/** What platform teams hear of an environment, as CloudEvents: the output of its dispatches, the states of its runs, its audit. */
+export const teamUnitOut = (org: string, environment: string, dispatch: string): string =>
+  `unit.v1.${org}.${environment}.${dispatch}.out`;
+export const teamRunEvent = (org: string, environment: string, run: string): string =>
+  `run.v1.${org}.${environment}.${run}.event`;
+/** `what` is the first word of the event's kind. */
+export const teamAuditEvent = (org: string, environment: string, what: string): string =>
+  `audit.v1.${org}.${environment}.${what}.event`;
+
+/** What the team of this name says to a dispatch of its environment. */
+export const teamUnitIn = (org: string, environment: string, dispatch: string, team: string): string =>
+  `unit.v1.${org}.${environment}.${dispatch}.in.${team}`;
+
+/** Every input of every team. */
+export const teamInputListen = teamUnitIn('*', '*', '*', '*');
+
+/** The parts of an input's subject, or undefined when it is not one. */
+export function parseTeamInput(
+  subject: string,
+):
+  | { readonly org: string; readonly environment: string; readonly dispatch: string; readonly team: string }
+  | undefined {
+  const [unit, version, org, environment, dispatch, direction, team, ...rest] = subject.split('.');
+  if (unit !== 'unit' || version !== 'v1' || direction !== 'in' || rest.length > 0) return undefined;
+  if (org === undefined || environment === undefined || dispatch === undefined || team === undefined) return undefined;
+  return { org, environment, dispatch, team };
+}
+
+/** Answered while somebody waits to see that a team's account is bound to ours. */
+export const teamHello = (org: string, environment: string, team: string): string =>
+  `team.v1.${org}.${environment}.${team}.hello`;
+
 /** Events that start runs, handed in by the bus user that goes by the name of `producer`. */
 export const eventIn = (org: string, environment: string, producer: string): string =>
   `event.v1.${org}.${environment}.${producer}`;

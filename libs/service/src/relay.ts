@@ -3,6 +3,7 @@
 import type { Bus } from '@sallyport/bus/connection';
 import { ensureStream, publishStored } from '@sallyport/bus/events';
 import { type StreamName, streams } from '@sallyport/bus/permissions';
+import { tellStored } from '@sallyport/bus/team-events';
 import { Fault } from '@sallyport/core/fault';
 import {
   auditSubject,
@@ -137,6 +138,9 @@ export class OutboxRelay {
   }
 
   async #sendEvents(rows: readonly OutboxRow[]): Promise<void> {
-    for (const row of rows) await publishStored(this.#bus, row.subject, row.id, row.payload);
+    for (const row of rows) {
+      await publishStored(this.#bus, row.subject, row.id, row.payload);
+      tellStored(this.#bus, row.subject, row.payload);
+    }
   }
 }

@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { Bus } from '@sallyport/bus/connection';
 import { publish } from '@sallyport/bus/events';
 import { auditEvent } from '@sallyport/bus/subject';
+import { tellAudit } from '@sallyport/bus/team-events';
 import { type Event, EventSchema } from '@sallyport/contracts/audit/v1/audit';
 import { Log } from '@sallyport/service/log';
 import { CONFIG } from '@sallyport/service/platform';
@@ -94,7 +95,9 @@ export class Logs implements OnApplicationBootstrap, OnModuleDestroy {
   #publish(org: string, events: readonly Event[]): void {
     // Who listens may miss events; whoever must not asks for them by sequence. The log does not depend on the bus.
     if (this.bus.nats.isClosed()) return;
-    for (const event of events)
+    for (const event of events) {
       publish(this.bus, auditEvent(org, event.environment || noEnvironment), EventSchema, event);
+      tellAudit(this.bus, event);
+    }
   }
 }

@@ -8,6 +8,7 @@ import { Bus } from '@sallyport/bus/connection';
 import { publish } from '@sallyport/bus/events';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { unitOut } from '@sallyport/bus/subject';
+import { tellUnit } from '@sallyport/bus/team-events';
 import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
 import { Clock } from '@sallyport/core/clock';
@@ -67,7 +68,7 @@ export class AttendWorkload {
       dispatch: id,
       limitBytes: limits.outputBytes,
       clock: this.clock,
-      publish: (event) => this.#tell(subject, event),
+      publish: (event) => this.#tell(subject, unit.identity?.environment ?? '', event),
     });
     const access = new DispatchAccess(await ProofKey.import(record.proofKey), this.clock);
     if (record.token !== undefined) access.grant(record.token);
@@ -130,9 +131,10 @@ export class AttendWorkload {
   }
 
   /** Live readers may miss an event; what is on its way to them must not stop what happens here. */
-  #tell(subject: string, event: UnitEvent): void {
+  #tell(subject: string, environment: string, event: UnitEvent): void {
     try {
       publish(this.bus, subject, UnitEventSchema, event);
+      tellUnit(this.bus, environment, event);
     } catch (error) {
       this.log.warn({ dispatch: event.dispatch, seq: String(event.seq), error }, 'an event was not published');
     }

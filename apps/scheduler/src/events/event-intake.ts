@@ -9,14 +9,16 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { Bus } from '@sallyport/bus/connection';
 import { answerOpen, type OpenRequest, type StopAnswering } from '@sallyport/bus/open-requests';
 import { eventListen, parseEventSubject } from '@sallyport/bus/subject';
+import { teamSource } from '@sallyport/bus/team-events';
 import { type CloudEvent, isBinary, parseBinary, parseStructured, structuredType } from '@sallyport/core/cloud-event';
 import { Log } from '@sallyport/service/log';
-import { eventMalformed, eventPlace, intakeBusy } from '../faults.ts';
+import { eventMalformed, eventPlace, intakeBusy, sourceReserved } from '../faults.ts';
 import { readEvent } from './event.ts';
 import { ReceiveEvent } from './receive-event.ts';
 import { checkSource } from './send-event.ts';
 
 const maxInFlight = 64;
+const typeHeader = 'ce-datacontenttype';
 
 @Injectable()
 export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
@@ -40,6 +42,9 @@ export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
     const place = parseEventSubject(request.subject);
     if (place === undefined || !/^[A-Za-z0-9_-]{1,64}$/.test(place.producer)) throw eventPlace();
     if (inFlight > maxInFlight) throw intakeBusy();
+    // A consumer may be told to deliver what the product tells back into it. Refused with no record: a record would be told, and come again.
+    if (request.headers.some(([name, value]) => name.toLowerCase() === 'ce-source' && value.startsWith(teamSource)))
+      throw sourceReserved(teamSource);
     const { org, environment, producer } = place;
     const intake = { org, environment, producer: `nats:${producer}` };
     try {
@@ -57,9 +62,14 @@ export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
 
 /** The event of a request; its content type says structured mode, `ce-` headers binary mode. */
 function eventOf({ headers, body }: OpenRequest): CloudEvent {
-  const type = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
+  const valueOf = (header: string): string => headers.find(([name]) => name.toLowerCase() === header)?.[1] ?? '';
+  const type = valueOf('content-type');
   const structured = type.toLowerCase().split(';', 1)[0]?.trim() === structuredType;
-  if (!structured && isBinary(headers.map(([name]) => name))) return parseBinary(headers, type, body);
+  if (!structured && isBinary(headers.map(([name]) => name))) {
+    // The NATS binding has the data's type in a header like any other attribute; the HTTP one has it in the content type.
+    const plain = headers.filter(([name]) => name.toLowerCase() !== typeHeader);
+    return parseBinary(plain, valueOf(typeHeader) || type, body);
+  }
   if (type !== '' && !structured) throw eventMalformed();
   let value: unknown;
   try {

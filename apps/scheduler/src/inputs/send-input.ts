@@ -30,6 +30,9 @@ const maxWaitingInAll = 120;
 /** Inputs of one run in all; an edge holds as many. */
 const maxInputs = 10_000;
 
+/** Who says something, and in which environment. */
+export type Sayer = Pick<SessionClaims, 'org' | 'env' | 'sub'>;
+
 export interface Said {
   readonly input: Input;
   readonly replayed: boolean;
@@ -48,7 +51,7 @@ export class SendInput {
     private readonly log: Log,
   ) {}
 
-  async execute({ run, input }: SendInputRequest, claims: SessionClaims): Promise<Said> {
+  async execute({ run, input }: SendInputRequest, claims: Sayer): Promise<Said> {
     try {
       const said = await this.#accept(run, input, claims);
       this.relay.kick();
@@ -61,7 +64,7 @@ export class SendInput {
     }
   }
 
-  #accept(id: string, given: Input | undefined, claims: SessionClaims): Promise<Said> {
+  #accept(id: string, given: Input | undefined, claims: Sayer): Promise<Said> {
     const body = checkInput(given);
     return this.store.tx(claims.org, async (db) => {
       // Only a run of this environment is locked, and whoever says something to it waits for the others.
@@ -105,7 +108,7 @@ export class SendInput {
     return said + 1;
   }
 
-  async #tellRefusal(run: string, { org, env: environment, sub: subject }: SessionClaims, fault: Fault): Promise<void> {
+  async #tellRefusal(run: string, { org, env: environment, sub: subject }: Sayer, fault: Fault): Promise<void> {
     const resource = `run/${run.slice(0, 64)}`;
     const row = auditRow(
       { kind: 'run.refused', org, environment, subject, resource, outcome: 'deny', reason: fault.reason },
@@ -121,7 +124,7 @@ export class SendInput {
 }
 
 /** Who said something of which kind and size; never what. */
-const inputEvent = (run: RunRecord, input: Input, claims: SessionClaims): EventInit => ({
+const inputEvent = (run: RunRecord, input: Input, claims: Sayer): EventInit => ({
   kind: 'run.input',
   org: run.org,
   environment: run.environment,
