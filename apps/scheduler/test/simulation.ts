@@ -17,6 +17,7 @@ import {
   wait,
   wishStop,
 } from '../src/dispatches/dispatch.ts';
+import { random } from './random.ts';
 
 export const bounds: Bounds = {
   offerMs: 10_000,
@@ -46,17 +47,6 @@ interface Workload {
   tokened: boolean;
   readonly endsAt: number;
   reports: number;
-}
-
-/** Mulberry32: small, seeded, good enough to choose faults. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 class Conflict extends Error {}

@@ -8,13 +8,11 @@ import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
 import { Wake } from '../wake.ts';
 import { EventStore } from './event.store.ts';
-import type { StoredEvent } from './event.ts';
+import { eventLeaseMs, type StoredEvent } from './event.ts';
 import { MatchEvent } from './match-event.ts';
 
 const batch = 16;
 const maxInFlight = 32;
-/** Longer than it takes to fire every subscription of an environment. */
-const leaseMs = 60_000;
 /** Rounds between two looks for events whose week is over. */
 const agingEvery = 60;
 const forgetBatch = 500;
@@ -71,7 +69,7 @@ export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
   async #round(): Promise<void> {
     const room = Math.min(batch, maxInFlight - this.#inFlight.size);
     if (room <= 0) return;
-    const due = await this.store.system((db) => this.events.claim(db, this.clock.now(), leaseMs, room));
+    const due = await this.store.system((db) => this.events.claim(db, this.clock.now(), eventLeaseMs, room));
     for (const { event, tries } of due) this.#track(event, tries);
     if (due.length === room) this.#wake.ring();
   }

@@ -33,6 +33,11 @@ export interface StoredEvent extends Intake {
 /** For how long the same source and id is the same event. */
 export const dedupeMs = 7 * 24 * 60 * 60 * 1000;
 
+/** The process that took an event in has this long before others look at it. */
+export const headStartMs = 5_000;
+/** An event that is looked at is taken up again after this long: longer than it takes to fire every subscription of an environment. */
+export const eventLeaseMs = 60_000;
+
 /** What makes an event the same as an earlier one. */
 export const printOf = ({ source, id }: Pick<CloudEvent, 'source' | 'id'>): string => canonicalHash([source, id]);
 

@@ -17,7 +17,7 @@ import { enqueue } from '@sallyport/store/outbox';
 import { Store } from '@sallyport/store/store';
 import { eventPlace, eventsWaiting } from '../faults.ts';
 import { EventStore } from './event.store.ts';
-import { type Intake, printOf, type StoredEvent } from './event.ts';
+import { headStartMs, type Intake, printOf, type StoredEvent } from './event.ts';
 import { EventMatcher } from './event-matcher.ts';
 
 export interface Received {
@@ -26,8 +26,6 @@ export interface Received {
   readonly replayed: boolean;
 }
 
-/** The process that took an event in has this long before others look at it. */
-const headStartMs = 5_000;
 /** Events of one environment that may wait to be looked at. */
 const maxWaiting = 10_000;
 

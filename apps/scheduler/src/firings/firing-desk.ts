@@ -6,6 +6,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Role } from '@sallyport/contracts/schedule/v1/schedule';
 import { Clock } from '@sallyport/core/clock';
+import { newId } from '@sallyport/core/ids';
 import { enqueue } from '@sallyport/store/outbox';
 import type { Db } from '@sallyport/store/store';
 import { roleNotFound } from '../faults.ts';
@@ -35,8 +36,8 @@ export class FiringDesk {
     const fresh = wanted.filter(({ trigger, key }) => !known.has(nameOf({ trigger: trigger.id, key })));
     const now = this.clock.now();
     const triggers = fresh.map(({ trigger }) => trigger);
-    const compose = await this.#composer(db, triggers);
-    const { firings, superseded } = planFirings(fresh, await this.#pending(db, triggers), compose, now);
+    const make = { unit: await this.#composer(db, triggers), id: () => newId('firing', now) };
+    const { firings, superseded } = planFirings(fresh, await this.#pending(db, triggers), make, now);
     for (const id of superseded) {
       const before = await this.firings.lock(db, id);
       const trigger = triggers.find((each) => each.id === before?.trigger);

@@ -2,9 +2,8 @@
 
 import type { Attachment, Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
-import { newId } from '@sallyport/core/ids';
 import type { Trigger } from '../triggers/trigger.ts';
-import { type Cause, type Decision, decideFiring } from './decide-firing.ts';
+import { type Cause, type Decision, decideFiring, type Live } from './decide-firing.ts';
 import { admit, type Firing, refuse, skip } from './firing.ts';
 
 /** A firing that is wanted of a trigger which nobody else may decide about meanwhile. */
@@ -37,11 +36,17 @@ export interface Plan {
 /** Makes the envelope of a firing; throws the fault of what does not fit. */
 export type Compose = (trigger: Trigger, firing: Firing) => Unit;
 
+/** Where what is new about a firing comes from. */
+export interface Makers {
+  readonly unit: Compose;
+  readonly id: () => string;
+}
+
 /** Decides firings whose keys are free. */
 export function planFirings(
   wanted: readonly Wanted[],
   pending: ReadonlyMap<string, Pending>,
-  compose: Compose,
+  make: Makers,
   now: number,
 ): Plan {
   const runs = new Map([...pending].map(([trigger, own]) => [trigger, own.runs]));
@@ -55,7 +60,7 @@ export function planFirings(
     const own = before.get(id) ?? [];
     const place = waiting.get(id);
     const live = { runs: runs.get(id) ?? 0, waiting: own.length > 0 || place !== undefined };
-    const firing = decided(each, live, compose, now);
+    const firing = decided(each, live, make, now);
     if (firing.state === 'deciding') runs.set(id, live.runs + 1);
     if (firing.state === 'queued') {
       // At most one firing of a trigger waits.
@@ -69,12 +74,12 @@ export function planFirings(
   return { firings, superseded };
 }
 
-function decided(wanted: Wanted, live: Parameters<typeof decideFiring>[2], compose: Compose, now: number): Firing {
-  const firing = fresh(wanted, now);
+function decided(wanted: Wanted, live: Live, make: Makers, now: number): Firing {
+  const firing = fresh(wanted, make.id(), now);
   if (wanted.skip !== undefined) return skip(firing, wanted.skip, now);
   const decision = decideFiring(wanted.trigger, wanted.cause, live);
   if (decision.decide === 'queue') return { ...firing, reason: decision.reason };
-  return applied(firing, wanted.trigger, decision, compose, now);
+  return applied(firing, wanted.trigger, decision, make.unit, now);
 }
 
 /** A waiting firing as a decision leaves it. */
@@ -95,8 +100,8 @@ export function applied(
   }
 }
 
-const fresh = ({ trigger, key, dueAt, event = '', attachments = [] }: Wanted, now: number): Firing => ({
-  id: newId('firing', now),
+const fresh = ({ trigger, key, dueAt, event = '', attachments = [] }: Wanted, id: string, now: number): Firing => ({
+  id,
   org: trigger.org,
   environment: trigger.environment,
   trigger: trigger.id,

@@ -23,8 +23,9 @@ import { RunStore } from '../runs/run.store.ts';
 import type { RunRecord } from '../runs/run.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
+import { decideRefused } from './decide-refused.ts';
 import { FiringStore } from './firing.store.ts';
-import { type Firing, postpone, refuse, start } from './firing.ts';
+import { type Firing, start } from './firing.ts';
 import { firedRow } from './firing-record.ts';
 
 const authorizeMs = 5_000;
@@ -91,18 +92,16 @@ export class StartFiring {
 
   async #notAuthorized(firing: Firing, trigger: FiredTrigger, fault: Fault): Promise<Firing> {
     const now = this.clock.now();
-    const unasked = fault.retryable || fault.code === 'internal';
-    const again = unasked && fault.code !== 'resource_exhausted' && now < firing.madeAt + this.config.SALLY_QUEUE_MS;
-    this.log.info({ firing: firing.id, reason: fault.reason, again }, 'a firing is not authorised');
     const subject = firing.unit?.identity?.subject ?? '';
     const after = await this.store.tx(firing.org, async (db) => {
       const before = await this.firings.lock(db, firing.id);
       if (before?.state !== 'deciding') return before ?? firing;
-      const moved = again ? postpone(before, fault.reason, now) : refuse(before, fault.reason, now);
+      const { firing: moved, again, endsGrant } = decideRefused(before, fault, now, this.config.SALLY_QUEUE_MS);
+      this.log.info({ firing: firing.id, reason: fault.reason, again }, 'a firing is not authorised');
       await this.firings.save(db, moved);
       if (again) return moved;
       await enqueue(db, [firedRow(moved, { ...trigger, subject }, this.clock)]);
-      if (endsGrant(fault)) await this.triggers.noteTrouble(db, trigger.id, grantOf(firing), fault.reason);
+      if (endsGrant) await this.triggers.noteTrouble(db, trigger.id, grantOf(firing), fault.reason);
       // An earlier question may have been answered with yes, and nobody was left to hear it.
       await this.afterwork.add(db, firing.org, firing.run, ['end_launch'], now);
       return moved;
@@ -113,8 +112,3 @@ export class StartFiring {
 }
 
 const grantOf = (firing: Firing): string => firing.unit?.trigger?.grant ?? '';
-
-/** Refusals about the grant or who gave it, and not about this one firing: until somebody consents again, every other will be refused. */
-const endsGrant = ({ reason }: Fault): boolean =>
-  (reason.startsWith('identity.grant_') && reason !== 'identity.grant_day_spent') ||
-  reason === 'identity.principal_disabled';

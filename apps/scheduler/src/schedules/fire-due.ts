@@ -7,12 +7,12 @@ import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
 import { cronTimes } from '../cron/cron-times.ts';
-import { decideTicks } from '../cron/decide-ticks.ts';
 import type { Firing } from '../firings/firing.ts';
 import { FiringDesk } from '../firings/firing-desk.ts';
 import type { Wanted } from '../firings/plan-firings.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
+import { decideDue } from './decide-due.ts';
 import { specOf } from './schedule.ts';
 
 /** A firing that was decided, with the schedule it is of. */
@@ -64,10 +64,7 @@ export class FireDue {
     try {
       const times = cronTimes(spec.cron, spec.zone);
       const policy = { misfire: spec.misfire, cap: spec.misfireCap, graceMs: this.config.SALLY_MISFIRE_MS };
-      const wanted = decideTicks(times, trigger.cursorAt, now, policy).map(({ at, skip }): Wanted => {
-        return { trigger, key: String(at), dueAt: at, cause: 'clock', skip };
-      });
-      return { trigger, wanted, nextAt: times.after(now) };
+      return { trigger, ...decideDue(trigger, times, policy, now) };
     } catch (error) {
       // What was applied once can be read; a zone that this machine does not know is the exception. It must not hold up the others.
       this.log.error({ trigger: trigger.id, error }, 'a schedule cannot be read; it is looked at again in a minute');

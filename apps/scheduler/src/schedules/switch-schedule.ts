@@ -15,6 +15,7 @@ import { changeRow, type TriggerChange } from '../triggers/change-record.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { Wake } from '../wake.ts';
+import { pausedSchedule, resumedSchedule } from './decide-due.ts';
 import { scheduleWire, specOf } from './schedule.ts';
 
 @Injectable()
@@ -31,9 +32,7 @@ export class SwitchSchedule {
 
   /** Pausing what is paused changes nothing. */
   pause(name: string, claims: SessionClaims): Promise<Schedule> {
-    return this.#change(name, claims, 'paused', (trigger) =>
-      trigger.paused ? undefined : { ...trigger, paused: true, nextAt: undefined },
-    );
+    return this.#change(name, claims, 'paused', (trigger) => (trigger.paused ? undefined : pausedSchedule(trigger)));
   }
 
   /** Resuming what is not paused changes nothing. */
@@ -41,8 +40,7 @@ export class SwitchSchedule {
     return this.#change(name, claims, 'resumed', (trigger) => {
       if (!trigger.paused) return undefined;
       const { cron, zone } = specOf(trigger);
-      const now = this.clock.now();
-      return { ...trigger, paused: false, cursorAt: now, nextAt: cronTimes(cron, zone).after(now) };
+      return resumedSchedule(trigger, cronTimes(cron, zone), this.clock.now());
     });
   }
 
