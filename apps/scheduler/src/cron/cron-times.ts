@@ -16,6 +16,9 @@ const nicknames: ReadonlySet<string> = new Set(['@yearly', '@monthly', '@weekly'
 const field = '(?:[0-9*,/-]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)+';
 const five = new RegExp(`^${field}(?: ${field}){4}$`, 'i');
 const maxExpression = 256;
+/** Expressions kept read; a wave of schedules has few different ones. */
+const maxKnown = 1_000;
+const known = new Map<string, Times>();
 
 /** Answers the first fire time after an instant, both milliseconds; undefined when there is none ever. */
 export interface Times {
@@ -28,12 +31,20 @@ export interface Times {
  * @throws Fault `scheduler.cron_invalid` or `scheduler.zone_unknown`.
  */
 export function cronTimes(expression: string, zoneName: string): Times {
-  return new CronTimes(calendarOf(expression), Zone.of(zoneName));
+  const name = `${zoneName} ${expression}`;
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const times = new CronTimes(calendarOf(expression), Zone.of(zoneName));
+  if (known.size >= maxKnown) known.clear();
+  known.set(name, times);
+  return times;
 }
 
 class CronTimes implements Times {
   readonly #calendar: Cron;
   readonly #zone: Zone;
+  /** The last answer, which is that of every instant from `from` until it. */
+  #last: { readonly from: number; readonly at: number | undefined } | undefined;
 
   constructor(calendar: Cron, zone: Zone) {
     this.#calendar = calendar;
@@ -41,6 +52,12 @@ class CronTimes implements Times {
   }
 
   after(instant: number): number | undefined {
+    const { from, at = Number.POSITIVE_INFINITY } = this.#last ?? { from: Number.POSITIVE_INFINITY };
+    if (from > instant || instant >= at) this.#last = { from: instant, at: this.#find(instant) };
+    return this.#last?.at;
+  }
+
+  #find(instant: number): number | undefined {
     // Local times up to here have been: what is repeated behind a change back does not count again.
     const reached = Math.max(
       ...this.#zone

@@ -57,6 +57,7 @@ function passed(times: Times, cursor: number, now: number): { recent: readonly n
     const found = within(times, from, now);
     if (from > cursor && found.length <= maxRecorded) continue;
     const recent = found.slice(-maxRecorded);
+    if (from === cursor) return { recent, older: found.length > recent.length ? found[0] : undefined };
     const first = times.after(cursor);
     const [oldest] = recent;
     const before = first !== undefined && oldest !== undefined && first < oldest;
