@@ -28,6 +28,7 @@ import { FiringDesk } from './firings/firing-desk.ts';
 import { ListFirings } from './firings/list-firings.ts';
 import { ReleaseWaiting } from './firings/release-waiting.ts';
 import { StartFiring } from './firings/start-firing.ts';
+import { StartLoop } from './firings/start-loop.ts';
 import { DeliverInputs } from './inputs/deliver-inputs.ts';
 import { InputStore } from './inputs/input.store.ts';
 import { SendInput } from './inputs/send-input.ts';
@@ -104,6 +105,7 @@ import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
     FiringAlarm,
     FiringDesk,
     StartFiring,
+    StartLoop,
     FireTrigger,
     ReleaseWaiting,
     ListFirings,

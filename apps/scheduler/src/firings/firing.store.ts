@@ -154,8 +154,8 @@ export class FiringStore {
     );
   }
 
-  /** Firings that nobody works on any more, each taken under a new lease. */
-  async claimAbandoned(db: Db, now: number, leaseMs: number, limit: number): Promise<readonly Firing[]> {
+  /** Firings that are to be started and that nobody works on, or nobody any more, each taken under a new lease. */
+  async claim(db: Db, now: number, leaseMs: number, limit: number): Promise<readonly Firing[]> {
     const rows = await db.query<Row>(
       `WITH due AS (
          SELECT id FROM firing WHERE state = 'deciding' AND lease_until <= $1 ORDER BY lease_until LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED

@@ -48,6 +48,9 @@ function moved(firing: Firing, move: FiringMove, change: Partial<Firing>): Firin
 export const admit = (firing: Firing, unit: Unit, specHash: string, now: number): Firing =>
   moved(firing, 'admit', { unit, run: unit.run, specHash, reason: 'deciding', leaseUntil: now + leaseMs, tries: 1 });
 
+/** Nobody works on it yet: whoever claims it first starts it, what has been due longest before the rest. */
+export const leave = (firing: Firing): Firing => ({ ...firing, leaseUntil: firing.dueAt, tries: 0 });
+
 /** It is a run. It stays open until the run is seen to be over. */
 export const start = (firing: Firing, now: number): Firing =>
   moved(firing, 'start', { reason: 'started', decidedAt: now, unit: undefined });

@@ -4,7 +4,7 @@ import type { Attachment, Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type Cause, type Decision, decideFiring, type Live } from './decide-firing.ts';
-import { admit, type Firing, refuse, skip } from './firing.ts';
+import { admit, type Firing, leave, refuse, skip } from './firing.ts';
 
 /** A firing that is wanted of a trigger which nobody else may decide about meanwhile. */
 export interface Wanted {
@@ -16,6 +16,8 @@ export interface Wanted {
   readonly attachments?: readonly Attachment[];
   /** Decided already: it is put on record as skipped for this reason. */
   readonly skip?: string | undefined;
+  /** Whoever has room first starts it, and not whoever decides it. */
+  readonly left?: boolean;
 }
 
 /** What of a trigger is not over. */
@@ -79,7 +81,8 @@ function decided(wanted: Wanted, live: Live, make: Makers, now: number): Firing 
   if (wanted.skip !== undefined) return skip(firing, wanted.skip, now);
   const decision = decideFiring(wanted.trigger, wanted.cause, live);
   if (decision.decide === 'queue') return { ...firing, reason: decision.reason };
-  return applied(firing, wanted.trigger, decision, make.unit, now);
+  const after = applied(firing, wanted.trigger, decision, make.unit, now);
+  return wanted.left === true && after.state === 'deciding' ? leave(after) : after;
 }
 
 /** A waiting firing as a decision leaves it. */

@@ -19,6 +19,8 @@ import { specOf } from './schedule.ts';
 export interface Fired {
   readonly firing: Firing;
   readonly trigger: Trigger;
+  /** Not for this scheduler alone to start. */
+  readonly left: boolean;
 }
 
 interface Due {
@@ -38,14 +40,18 @@ export class FireDue {
     @Inject(CONFIG) private readonly config: SchedulerConfig,
   ) {}
 
-  /** Answers what was decided, and how many schedules were taken. */
-  execute(limit: number): Promise<{ fired: readonly Fired[]; taken: number }> {
+  /**
+   * Answers what was decided, and how many schedules were taken. Firings beyond `room` are left to whoever claims them, and all of them are
+   * while more is due than was taken: what is due is on record before it is started.
+   */
+  execute(limit: number, room: number): Promise<{ fired: readonly Fired[]; taken: number }> {
     const now = this.clock.now();
     return this.store.system(async (db) => {
       const locked = await this.triggers.lockDue(db, now, limit);
       if (locked.length === 0) return { fired: [], taken: 0 };
       const due = locked.map((trigger) => this.#due(trigger, now));
-      const wanted = due.flatMap((each) => each.wanted);
+      const mine = locked.length < limit ? room : 0;
+      const wanted = due.flatMap((each) => each.wanted).map((each, index) => ({ ...each, left: index >= mine }));
       const firings = await this.desk.decide(db, wanted);
       await this.triggers.advance(
         db,
@@ -53,7 +59,7 @@ export class FireDue {
       );
       const fired = firings.flatMap((firing, index) => {
         const trigger = wanted[index]?.trigger;
-        return trigger === undefined ? [] : [{ firing, trigger }];
+        return trigger === undefined ? [] : [{ firing, trigger, left: index >= mine }];
       });
       return { fired, taken: locked.length };
     });

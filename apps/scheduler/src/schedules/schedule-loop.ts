@@ -1,6 +1,7 @@
 /**
- * The loop of schedules and firings. It sleeps until the next schedule is due, which one look at an index tells, and never longer than a
- * bound, so that what another scheduler changed and a clock that was set are noticed.
+ * The loop of schedules. It sleeps until the next schedule is due, which one look at an index tells, and never longer than a bound, so that
+ * what another scheduler changed and a clock that was set are noticed. It puts on record what is due and what waited, and leaves starting it
+ * to `StartLoop`.
  */
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
@@ -11,24 +12,29 @@ import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
 import { FiringStore } from '../firings/firing.store.ts';
-import { type Firing, leaseMs } from '../firings/firing.ts';
+import type { Firing } from '../firings/firing.ts';
 import { FiringAlarm } from '../firings/firing-alarm.ts';
 import { ReleaseWaiting } from '../firings/release-waiting.ts';
-import { type FiredTrigger, StartFiring } from '../firings/start-firing.ts';
+import { StartFiring } from '../firings/start-firing.ts';
+import { StartLoop } from '../firings/start-loop.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import { FireDue } from './fire-due.ts';
 
-const batch = 64;
-/** More than the database has connections for, and not so many that calls of people wait behind them. */
-const maxInFlight = 32;
-/** Milliseconds that a shutdown waits for firings in flight; their leases outlive it and are taken up by who comes next. */
-const drainMs = 2_000;
+/** One transaction's worth: a few tens of milliseconds in which nothing else is done. */
+const batch = 256;
+/** Rounds side by side while more is due than one takes: one computes while the other waits for the database. */
+const lanes = 2;
+/** Full rounds in a row during which nothing of what is on record is started; a flood beyond them is started while it comes. */
+const maxHeld = 64;
+/** Waiting firings looked at in a round. */
+const waitingBatch = 64;
 
 @Injectable()
 export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #inFlight = new Set<Promise<void>>();
   #stopped = false;
   #loop: Promise<void> = Promise.resolve();
+  /** Full rounds since the last one that was not. */
+  #full = 0;
   /** Where the walk over waiting firings goes on. */
   #waitingAfter = '';
 
@@ -37,6 +43,7 @@ export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly triggers: TriggerStore,
     private readonly firings: FiringStore,
     private readonly fireDue: FireDue,
+    private readonly starts: StartLoop,
     private readonly starting: StartFiring,
     private readonly waiting: ReleaseWaiting,
     private readonly alarm: FiringAlarm,
@@ -54,12 +61,6 @@ export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
     this.#stopped = true;
     this.alarm.ring();
     await this.#loop;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, drainMs);
-    });
-    await Promise.race([Promise.allSettled(this.#inFlight), late]);
-    clearTimeout(timer);
   }
 
   async #run(): Promise<void> {
@@ -72,71 +73,54 @@ export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
         const sweepDue = this.clock.monotonic() - sweptAt >= this.config.SALLY_SWEEP_MS;
         if (rung || sweepDue) {
           sweptAt = this.clock.monotonic();
-          await this.#takeUp();
+          await this.#releaseWaiting();
         }
         sleepMs = more ? 0 : await this.#untilNext();
       } catch (error) {
+        this.starts.hold(false);
         this.log.warn({ error }, 'a round of schedules failed; the next one tries again');
       }
       if (sleepMs > 0) await this.alarm.wait(sleepMs);
     }
   }
 
-  /** Fires what is due; answers whether more is due than could be taken. */
+  /** Fires what is due; answers whether more may be due. */
   async #fire(): Promise<boolean> {
-    const room = Math.min(batch, maxInFlight - this.#inFlight.size);
-    if (room <= 0) {
-      await Promise.race(this.#inFlight);
-      return true;
-    }
-    const { fired, taken } = await this.fireDue.execute(room);
-    for (const { firing, trigger } of fired) this.#start(firing, trigger);
-    if (taken > 0) this.relay.kick();
-    return taken === room;
+    const rounds = Array.from({ length: this.#full > 0 ? lanes : 1 }, () =>
+      this.starts.within((room) => this.#round(room)),
+    );
+    const ended = await Promise.allSettled(rounds);
+    const failed = ended.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const more = ended.some((each) => each.status === 'fulfilled' && each.value);
+    this.#full = more ? this.#full + 1 : 0;
+    this.starts.hold(more && this.#full < maxHeld);
+    return more;
   }
 
-  /** Goes on with firings whose scheduler died or could not ask, and with those that wait for a run to end. */
-  async #takeUp(): Promise<void> {
-    const now = this.clock.now();
-    const { abandoned, waiting, names } = await this.store.system(async (db) => {
-      const abandoned = await this.firings.claimAbandoned(db, now, leaseMs, batch);
-      const waiting = await this.firings.waiting(db, this.#waitingAfter, batch);
-      const names = await this.triggers.several(db, [...new Set(abandoned.map(({ trigger }) => trigger))]);
-      return { abandoned, waiting, names: new Map(names.map((trigger) => [trigger.id, trigger])) };
-    });
-    for (const firing of abandoned) {
-      const trigger = names.get(firing.trigger);
-      if (trigger !== undefined) this.#start(firing, trigger);
+  /** One batch of what is due; answers whether it was full. */
+  async #round(room: number): Promise<boolean> {
+    const { fired, taken } = await this.fireDue.execute(batch, room);
+    for (const { firing, trigger, left } of fired) {
+      if (firing.state === 'queued') this.alarm.ring();
+      if (firing.state === 'deciding' && !left) this.starts.begin(firing, trigger);
     }
-    this.#waitingAfter = waiting.length === batch ? (waiting.at(-1)?.id ?? '') : '';
-    for (const firing of waiting) this.#track(firing, this.#release(firing));
-    if (abandoned.length === batch || waiting.length === batch) this.alarm.ring();
+    if (taken < batch && fired.some(({ left }) => left)) this.starts.wake();
+    if (taken > 0) this.relay.kick();
+    return taken === batch;
+  }
+
+  /** Goes on with firings that wait for a run to end. */
+  async #releaseWaiting(): Promise<void> {
+    const waiting = await this.store.system((db) => this.firings.waiting(db, this.#waitingAfter, waitingBatch));
+    this.#waitingAfter = waiting.length === waitingBatch ? (waiting.at(-1)?.id ?? '') : '';
+    for (const firing of waiting) this.starts.track(firing, this.#release(firing));
+    if (waiting.length === waitingBatch) this.alarm.ring();
   }
 
   async #release(firing: Firing): Promise<void> {
     const released = await this.waiting.execute(firing);
     if (released !== undefined) await this.starting.execute(released.firing, released.trigger);
-  }
-
-  #start(firing: Firing, trigger: FiredTrigger): void {
-    if (firing.state === 'queued') this.alarm.ring();
-    if (firing.state === 'deciding')
-      this.#track(
-        firing,
-        this.starting.execute(firing, trigger).then(() => undefined),
-      );
-  }
-
-  #track(firing: Firing, work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) => {
-        this.log.warn({ firing: firing.id, error }, 'a firing could not be carried on; it is taken up again');
-      })
-      .finally(() => {
-        this.#inFlight.delete(tracked);
-        this.relay.kick();
-      });
-    this.#inFlight.add(tracked);
   }
 
   /** Milliseconds until a schedule is due, at most the time between two sweeps. */

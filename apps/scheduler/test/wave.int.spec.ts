@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Overlap } from '@sallyport/contracts/schedule/v1/trigger';
+import { newId } from '@sallyport/core/ids';
+import { Schedules } from './trigger-world.ts';
+import { aRole, until, type World, world } from './world.ts';
+
+/** More than one transaction takes. */
+const many = 600;
+/** Most firings that one scheduler starts at a time. */
+const atATime = 32;
+const minute = 60_000;
+
+let w: World;
+
+beforeAll(async () => {
+  w = await world();
+  await w.api.applyRole({ role: aRole }, await w.as());
+});
+
+afterAll(() => w.close());
+
+/** Schedules that differ in their ids alone, all due at one minute. */
+async function dueAt(due: number): Promise<readonly string[]> {
+  const schedules = new Schedules(w);
+  const { id, grant, specHash } = await schedules.make({ cron: '* * * * *', overlap: Overlap.ALLOW });
+  const ids = Array.from({ length: many - 1 }, () => newId('schedule', Date.now()));
+  w.identity.grants.push(...ids.map((trigger) => ({ id: grant, trigger, specHash, mounts: [] })));
+  await w.database.store.system(async (db) => {
+    await db.query(
+      `INSERT INTO trigger SELECT (jsonb_populate_record(t, jsonb_build_object('id', c.id, 'name', 'copy-' || c.n, 'next_at', null))).*
+       FROM trigger t, unnest($2::text[]) WITH ORDINALITY AS c (id, n) WHERE t.id = $1`,
+      [id, ids],
+    );
+    await db.query('UPDATE trigger SET cursor_at = $1, next_at = $2', [due - 1, due]);
+  });
+  return [id, ...ids];
+}
+
+const firingsDue = (due: number) =>
+  w.database.store.system((db) =>
+    db.query<{ state: string; trigger_id: string; run: string; accepted: string | null }>(
+      'SELECT state, trigger_id, run, (SELECT id FROM run WHERE run.id = firing.run) AS accepted FROM firing WHERE due_at = $1',
+      [due],
+    ),
+  );
+
+test('a wave is on record before identity has answered for any of it, and each of it becomes one run', async () => {
+  let asked = 0;
+  let answer: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  w.identity.before.authorizeFiring = () => {
+    asked += 1;
+    return held;
+  };
+  const due = Math.floor(Date.now() / minute) * minute;
+  const ids = await dueAt(due);
+  await until(async () => (await firingsDue(due)).length === many, 60_000);
+  expect(asked).toBeLessThanOrEqual(atATime);
+  const decided = await firingsDue(due);
+  expect(decided.every(({ state, accepted }) => state === 'deciding' && accepted === null)).toBe(true);
+  answer();
+  await until(async () => (await firingsDue(due)).every(({ state }) => state === 'started'), 90_000);
+  const started = await firingsDue(due);
+  expect(new Set(started.map((firing) => firing.trigger_id))).toEqual(new Set(ids));
+  expect(new Set(started.map(({ accepted }) => accepted))).toEqual(new Set(decided.map(({ run }) => run)));
+  expect(w.identity.firings.size).toBe(many);
+}, 180_000);
