@@ -34,8 +34,8 @@ export class DockerEngineProcess {
     return this.#engine?.pid ?? 0;
   }
 
-  /** Starts the engine and resolves once its API answers. */
-  async start(): Promise<void> {
+  /** Starts the engine and resolves once its API answers; `more` are flags of this start only. */
+  async start(more: readonly string[] = []): Promise<void> {
     const at = (name: string): string => join(this.directory, name);
     const containerd = at('c.sock');
     if (this.#containerd === undefined) {
@@ -47,7 +47,7 @@ export class DockerEngineProcess {
     const host = ['--host', `unix://${this.socket}`, '--containerd', containerd];
     // No bridge and no rule of the machine's firewall: sandboxes have no network, and builds use the host's.
     const alone = ['--bridge', 'none', '--iptables=false', '--ip6tables=false'];
-    const engine = this.#spawn('dockerd', [...places, ...host, ...alone, ...this.#flags]);
+    const engine = this.#spawn('dockerd', [...places, ...host, ...alone, ...this.#flags, ...more]);
     this.#engine = engine;
     const begun = performance.now();
     while (!(await this.#answers())) {

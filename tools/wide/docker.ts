@@ -34,8 +34,8 @@ export const provideDocker: Provide<DockerEngine> = async (say) => {
       },
       actions: {
         end: async (body) => engine.end(signalOf(body)),
-        start: async () => {
-          await engine.start();
+        start: async (body) => {
+          await engine.start((body as { flags?: readonly string[] }).flags);
           return value();
         },
         restart: async (body) => {

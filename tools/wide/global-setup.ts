@@ -12,6 +12,8 @@ interface Kept {
 // oxlint-disable-next-line import/no-default-export -- Jest calls the default export.
 export default async function setup(): Promise<void> {
   await setUpEvery();
+  // Parts that a person keeps up by hand are used as they are.
+  if (process.env[wideVariable] !== undefined) return;
   const broker = await startBroker(requirements, (line) => process.stderr.write(`${line}\n`));
   (globalThis as Kept).sallyBroker = broker;
   process.env[wideVariable] = broker.socket;

@@ -19,6 +19,7 @@ try {
     const value = await askOf(name as keyof WideThings, 'provide');
     process.stdout.write(`${JSON.stringify({ [name]: value }, null, 2)}\n`);
   }
+  process.stdout.write(`${wideVariable}=${broker.socket} npm run test:wide -- PATH  runs specs on them\n`);
   await new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve);
   });

@@ -5,16 +5,17 @@
  * data and the same for all: a substrate that tells another story fails.
  */
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { StopReason, StopReasonSchema, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
+import { StopReason } from '@sallyport/contracts/runtime/v1/runtime';
 import { LimitsSchema, type Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
 import type { Handle } from '../src/backends/backend.ts';
 import { aUnit } from '../src/workloads/workload.builder.ts';
+import { handleOf, hang, isAlive, processesOf, ready, told, until } from './lifecycle.builder.ts';
 import { World } from './world.ts';
 
 /** What a substrate brings to the suite. */
@@ -35,17 +36,12 @@ interface Case {
   readonly tells: readonly string[];
 }
 
-const ready = `await emit({ messageDelta: { text: 'ready' } });`;
-const hang = 'await new Promise(() => setInterval(() => {}, 1000));';
 const deaf = `process.on('SIGTERM', () => {});`;
 const busy = `setInterval(() => emit({ messageDelta: { text: 'busy' } }), 200);`;
 const limited = (limits: Parameters<typeof create<typeof LimitsSchema>>[1]) => (): Partial<Unit> => ({
   limits: create(LimitsSchema, limits),
 });
 const stop = (world: World, unit: Unit): Promise<unknown> => world.client.stopWorkload({ id: unit.dispatch });
-const until = (path: string): string =>
-  `await new Promise((resolve) => { const timer = setInterval(() => { if (fs.existsSync('${path}')) { clearInterval(timer); resolve(); } }, 20); });`;
-
 /** Processes that ignore every signal they can, in sessions of their own, under a parent that is gone. */
 const tree = `
   const script = 'trap "" TERM HUP INT; (trap "" TERM HUP INT; sleep 300) & sleep 300';
@@ -161,53 +157,6 @@ const cases: readonly Case[] = [
     tells: ['starting', 'running', 'stopped completed 0'],
   },
 ];
-
-const words: Readonly<Record<number, string>> = {
-  [WorkloadState.STARTING]: 'starting',
-  [WorkloadState.RUNNING]: 'running',
-  [WorkloadState.STOPPING]: 'stopping',
-  [WorkloadState.STOPPED]: 'stopped',
-};
-
-/** What was reported of a unit, in order, without a gap; what is said twice, around a restart, is the same both times. */
-function told(world: World, unit: Unit): string[] {
-  const events = new Map<bigint, string>();
-  for (const { event } of world.reportsOf(unit)) {
-    const { seq = 0n, workload } = event ?? {};
-    const { state = 0, stopReason = 0, exitCode } = workload ?? {};
-    const reason = StopReasonSchema.value[stopReason]?.name.replace('STOP_REASON_', '').toLowerCase();
-    const word = [words[state], ...(stopReason === 0 ? [] : [reason]), ...(exitCode === undefined ? [] : [exitCode])];
-    expect(events.get(seq) ?? word.join(' ')).toBe(word.join(' '));
-    events.set(seq, word.join(' '));
-  }
-  expect([...events.keys()]).toEqual(Array.from(events.keys(), (_, index) => BigInt(index + 1)));
-  return [...events.values()];
-}
-
-function handleOf(world: World, unit: Unit): Handle {
-  const text = readFileSync(join(world.directory, 'workloads', unit.dispatch, 'journal.json'), 'utf8');
-  return (JSON.parse(text) as { handle: Handle }).handle;
-}
-
-/** Processes of a uid of the host that are more than an entry somebody has yet to read. */
-const processesOf = (uid: number): readonly string[] =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      const status = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/status`, 'utf8') : '';
-      return new RegExp(`^Uid:\\s${uid}\\s`, 'm').test(status) && !/^State:\s[ZX]/m.test(status);
-    } catch {
-      return false;
-    }
-  });
-
-/** Whether a process still does anything. */
-const isAlive = (pid: number): boolean => {
-  try {
-    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 
 /** Everything the substrate must tell the same. */
 export function lifecycleSuite(ground: LifecycleGround): void {

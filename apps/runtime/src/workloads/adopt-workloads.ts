@@ -19,6 +19,9 @@ import { Tombstones } from './tombstones.ts';
 import { isLive, type WorkloadRecord } from './workload.ts';
 import { WorkloadBook } from './workload-book.ts';
 
+const againMs = 1_000;
+const ignored = (): void => undefined;
+
 @Injectable()
 export class AdoptWorkloads {
   constructor(
@@ -42,15 +45,16 @@ export class AdoptWorkloads {
   }
 
   async #restore(record: WorkloadRecord): Promise<void> {
+    let live: LiveWorkload | undefined;
     try {
       if (!isLive(record.state) && record.unsent.every(({ reported }) => reported)) return;
-      const live = await this.attend.open(record);
+      live = await this.attend.open(record);
       if (isLive(record.state)) await this.#adopt(live);
       // What was not handed on before the restart is handed on now; what was, is stored once.
       if (live.access.held !== undefined) live.sender.start();
     } catch (error) {
       this.log.error({ workload: record.id, error }, 'a workload could not be taken over; its sandbox is killed');
-      await this.backend.reap(record).catch((cause: unknown) => this.log.error({ error: cause }, 'a kill failed'));
+      await this.#endUntaken(record, live).catch((cause: unknown) => this.log.error({ error: cause }, 'a kill failed'));
     } finally {
       this.courier.kick(record);
     }
@@ -60,11 +64,7 @@ export class AdoptWorkloads {
     const { record } = live;
     const { handle } = record;
     this.log.info({ workload: record.id, state: record.state }, 'a workload of an earlier process is taken over');
-    if (handle === undefined) {
-      live.startFault = edgeRestarted();
-      await this.backend.reap(record);
-      return this.settle.settleUnstarted(live);
-    }
+    if (handle === undefined) return this.#endUnstarted(live);
     await this.backend.adopt(handle);
     if (record.state === 'starting') return this.#endUnready(live, handle);
     await this.attend.openTether(live);
@@ -76,6 +76,31 @@ export class AdoptWorkloads {
     if (record.state !== 'stopping') return;
     live.ending.abort();
     this.end.bringDown(live);
+  }
+
+  /**
+   * Nothing is known of its sandbox but its label, by which it is cleared. Until the substrate can say that nothing of it is left
+   * it stays as it is: the edge takes calls meanwhile.
+   */
+  async #endUnstarted(live: LiveWorkload): Promise<void> {
+    live.startFault = edgeRestarted();
+    const clear = async (): Promise<void> => {
+      await this.backend.reap(live.record);
+      await this.settle.settleUnstarted(live);
+    };
+    await clear().catch((error: unknown) => {
+      this.log.warn({ workload: live.record.id, error }, 'what is left of it cannot be cleared yet');
+      const again = setInterval(() => void clear().then(() => clearInterval(again), ignored), againMs);
+      again.unref();
+    });
+  }
+
+  /** It is in nobody's hand, so it is killed; its end is waited for and told as any other. */
+  async #endUntaken(record: WorkloadRecord, live: LiveWorkload | undefined): Promise<void> {
+    const { handle } = record;
+    if (handle === undefined) return this.backend.reap(record);
+    if (live !== undefined && isLive(record.state)) this.settle.watch(live, handle);
+    await this.backend.kill(handle);
   }
 
   /** Its intent token may be burnt, so it can never be attested: nothing of it was handed over, and it ends. */

@@ -81,7 +81,8 @@ export class DockerBackend implements Backend<DockerHandle> {
   }
 
   async reserve(id: string, _profile: Profile): Promise<number> {
-    return this.slotsOf(await this.prepared()).reserve(id);
+    // What was taken over has its uid whatever the engine says by now.
+    return this.adopted.get(id) ?? this.slotsOf(await this.prepared()).reserve(id);
   }
 
   async start(spec: SandboxSpec): Promise<DockerHandle> {
