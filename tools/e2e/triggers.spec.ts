@@ -1,8 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { busClient } from '@sallyport/bus/client';
+import { IdentityService, PrincipalKind } from '@sallyport/contracts/identity/v1/identity';
+import { Rest } from '../start/rest.ts';
 import { sally } from './sally.ts';
-import { StartedStack } from './started-stack.ts';
+import { SecondScheduler } from './second-scheduler.ts';
+import { SignedWebhook } from './signed-webhook.ts';
+import { StartedStack, textOf } from './started-stack.ts';
 
 interface ScheduleView {
   readonly id: string;
@@ -30,13 +35,41 @@ interface AuditView {
   readonly actors: readonly string[];
 }
 
+interface EventSeen {
+  readonly id: string;
+  readonly matched_at?: string;
+  readonly firings: readonly FiringView[];
+}
+
 let stack: StartedStack;
+let second: SecondScheduler;
+let count = 0;
+const fresh = (word: string): string => `${word}-${++count}`;
+const minutes = ['minute-a', 'minute-b', 'minute-c', 'minute-d'] as const;
+const demo = { role: 'demo', start: { inline: 'Report on the sales data, then show what you may not do.' } };
 
 beforeAll(async () => {
   stack = await StartedStack.start();
+  second = new SecondScheduler(stack);
+  await second.start();
+  // Every minute, while the other tests do their work.
+  const ticking = { cron: '* * * * *', overlap: 'allow', consent: true };
+  for (const name of minutes) await stack.rest.put(`/v1/schedules/${name}`, { ...ticking, run: command('true') });
+  await stack.rest.put('/v1/schedules/tick', { ...ticking, run: demo });
 }, 60_000);
 
-afterAll(() => stack.stop());
+afterAll(async () => {
+  await second.end();
+  await stack.stop();
+});
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 
 /** A command of the CLI that succeeds, and what it answers. */
 async function said<T>(...args: readonly string[]): Promise<T> {
@@ -67,21 +100,6 @@ describe('a schedule of the started product', () => {
     expect(items.find(({ kind }) => kind === 'trigger.fired')?.actors).toEqual([schedule.id]);
     expect(await said<{ used_runs: number }>('grant', 'get', schedule.grant)).toMatchObject({ used_runs: 1 });
   }, 90_000);
-
-  test('fires by the clock, never early, once a minute', async () => {
-    await said('schedule', 'create', 'tick', '--cron', '* * * * *', '--overlap', 'allow', ...written);
-    let found: readonly FiringView[] = [];
-    while (!found.some(({ outcome }) => outcome === 'started')) {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      found = await history('tick');
-    }
-    const [firing] = found;
-    expect(Date.parse(firing?.due_at ?? '') % 60_000).toBe(0);
-    expect(Date.parse(firing?.decided_at ?? '')).toBeGreaterThanOrEqual(Date.parse(firing?.due_at ?? ''));
-    expect(new Set(found.map(({ due_at: due }) => due)).size).toBe(found.length);
-    expect(await stack.ended(firing?.run ?? '')).toMatchObject({ state: 'completed' });
-    await sally(stack, 'schedule', 'rm', 'tick');
-  }, 120_000);
 
   test('is refused once it was edited by somebody who did not consent, and goes on after consent', async () => {
     await said('schedule', 'create', 'edited', '--cron', '@daily', ...written);
@@ -127,4 +145,244 @@ describe('a schedule of the started product', () => {
     expect(await said<ScheduleView>('schedule', 'get', 'reports')).toMatchObject({ consent_needed: false });
     expect(await said<FiringView>('schedule', 'run', 'reports')).toMatchObject({ outcome: 'started' });
   }, 60_000);
+});
+
+const command = (...argv: readonly string[]) => ({
+  runner: 'exec',
+  argv,
+  start: { inline: 'e2e' },
+  profile: stack.profile,
+});
+
+const subscribe = (by: Rest, name: string, change: object): Promise<{ readonly id: string; readonly grant: string }> =>
+  by.put(`/v1/subscriptions/${name}`, { overlap: 'allow', consent: true, ...change });
+
+const sendEvent = async (type: string, id: string): Promise<string> =>
+  (await stack.rest.post<EventSeen>('/v1/events', { id: `${type} ${id}`, source: '/e2e', type })).id;
+
+const fireNow = (name: string, key = fresh('key')): Promise<FiringView> =>
+  stack.rest
+    .raw('POST', `/v1/schedules/${name}:run`, {}, { 'idempotency-key': key })
+    .then(async (answer) => (await answer.json()) as FiringView);
+
+/** Firings of an event once it was seen to and each is decided. */
+const firingsOf = (event: string): Promise<readonly FiringView[]> =>
+  until(async () => {
+    const { matched_at: matched, firings } = await stack.rest.get<EventSeen>(`/v1/events/${event}`);
+    return matched !== undefined && firings.every(({ outcome }) => outcome !== undefined) ? firings : undefined;
+  });
+
+const firstOf = async (event: Promise<string>): Promise<FiringView> => {
+  const [firing, ...more] = await firingsOf(await event);
+  if (firing === undefined || more.length > 0) throw new Error(`${more.length + 1} firings are not one`);
+  return firing;
+};
+
+const audited = async (query: string): Promise<readonly AuditView[]> =>
+  (await stack.rest.get<{ items: readonly AuditView[] }>(`/v1/audit/events?limit=1000&${query}`)).items;
+
+/** Sandboxes that were given a token for a run, once the log tells of one. */
+const startsOf = (run: string): Promise<number> =>
+  until(async () => (await audited(`run=${run}&kind=exchange.dispatch`)).length || undefined);
+
+describe('the demo role', () => {
+  const ways: readonly [string, string, () => Promise<string>][] = [
+    [
+      'now, in a person’s session',
+      'manual',
+      async () => (await stack.create({ role: 'demo', task: demo.start.inline })).id,
+    ],
+    [
+      'by hand, on the grant of a schedule',
+      'grant',
+      async () => {
+        await stack.rest.put('/v1/schedules/by-hand', { cron: '@yearly', consent: true, run: demo });
+        return (await fireNow('by-hand')).run;
+      },
+    ],
+    [
+      'by an event, on the grant of a subscription',
+      'grant',
+      async () => {
+        await subscribe(stack.rest, 'by-event', { types: ['demo.wanted'], run: demo });
+        return (await firstOf(sendEvent('demo.wanted', '1'))).run;
+      },
+    ],
+    [
+      'by a signed webhook, on the grant of a subscription',
+      'grant',
+      async () => {
+        const webhook = await SignedWebhook.make(stack, 'demo-hook');
+        await subscribe(stack.rest, 'by-webhook', { types: ['push'], source: '/webhooks/demo-hook', run: demo });
+        const { status, event = '' } = await webhook.deliver('msg_1', { type: 'push' });
+        expect(status).toBe(202);
+        return (await firstOf(Promise.resolve(event))).run;
+      },
+    ],
+    [
+      'by the clock, on the grant of a schedule',
+      'grant',
+      async () => {
+        const firing = await until(async () => (await history('tick')).find(({ outcome }) => outcome === 'started'));
+        expect(Date.parse(firing.due_at) % 60_000).toBe(0);
+        expect(Date.parse(firing.decided_at ?? '')).toBeGreaterThanOrEqual(Date.parse(firing.due_at));
+        return firing.run;
+      },
+    ],
+  ];
+
+  test.each(ways)(
+    'starts %s, does its work, and is refused what it may not do',
+    async (_way, how, start) => {
+      const run = await stack.ended(await start(), 120_000);
+      expect(run).toMatchObject({ state: 'completed', verdict: 'succeeded' });
+      const text = (await stack.events(run.id)).map((event) => textOf(event, 'text')).join('\n');
+      expect(text).toMatch(/read-only file system/i);
+      expect(text).toContain('host_not_allowed');
+      const grants = await until(async () => {
+        const kinds = (await audited(`run=${run.id}`)).map(({ kind }) => kind);
+        return kinds.includes('exchange.dispatch') ? kinds.filter((kind) => kind === 'grant.used') : undefined;
+      });
+      expect(grants).toHaveLength(how === 'grant' ? 1 : 0);
+    },
+    180_000,
+  );
+});
+
+describe('a grant that is no good any more', () => {
+  /** A person with a key of their own. */
+  async function aPerson(): Promise<{ readonly id: string; readonly key: string; readonly rest: Rest }> {
+    const operator = busClient(await stack.bus('operator'), 'identity', IdentityService);
+    const who = { org: 'acme', kind: PrincipalKind.USER, name: 'P', email: `${fresh('person')}@example.org` };
+    const id = (await operator.ensurePrincipal(who)).principal?.id ?? '';
+    const wanted = { org: 'acme', environment: 'main', principal: id, name: 'e2e', scopes: ['*'] };
+    const { key, secret } = await operator.createApiKey(wanted);
+    return { id, key: key?.id ?? '', rest: new Rest(stack.rest.url, secret) };
+  }
+
+  interface Given {
+    readonly by: Awaited<ReturnType<typeof aPerson>>;
+    readonly schedule: { readonly name: string; readonly grant: string };
+    readonly subscription: { readonly name: string; readonly grant: string };
+  }
+
+  const edited = { overlap: 'allow', consent: false };
+  const troubles: readonly [string, string, (given: Given) => Promise<unknown>][] = [
+    [
+      'the person is disabled',
+      'identity.principal_disabled',
+      async ({ by }) => {
+        const api = busClient(await stack.bus('api'), 'identity', IdentityService);
+        const { token } = await api.openSession({ secret: stack.rest.token, audience: 'identity' });
+        await api.setPrincipalDisabled({ principal: by.id, disabled: true }, { token });
+      },
+    ],
+    ['the right is lost', 'identity.grant_right_lost', ({ by }) => stack.rest.post(`/v1/keys/${by.key}:revoke`, {})],
+    [
+      'it is revoked',
+      'identity.grant_revoked',
+      ({ schedule, subscription }) =>
+        Promise.all([schedule, subscription].map(({ grant }) => sally(stack, 'grant', 'revoke', grant))),
+    ],
+    [
+      'it is edited',
+      'consent_needed',
+      ({ by, schedule, subscription }) =>
+        Promise.all([
+          by.rest.put(`/v1/schedules/${schedule.name}`, { ...edited, cron: '@daily', run: command('false') }),
+          by.rest.put(`/v1/subscriptions/${subscription.name}`, {
+            ...edited,
+            types: [subscription.name],
+            run: command('false'),
+          }),
+        ]),
+    ],
+    [
+      'it is spent',
+      'identity.grant_spent',
+      async ({ schedule, subscription }) => {
+        const hand = await fireNow(schedule.name);
+        const event = await firstOf(sendEvent(subscription.name, 'spends'));
+        for (const { outcome, run } of [hand, event]) {
+          expect(outcome).toBe('started');
+          await stack.ended(run);
+        }
+      },
+    ],
+  ];
+
+  test.each(troubles)(
+    'because %s starts nothing: by hand, by an event, by a signed webhook',
+    async (_what, reason, make) => {
+      const by = await aPerson();
+      const [name, hook] = [fresh('own'), fresh('hook')];
+      const terms = { max_runs: 1 };
+      const more = { overlap: 'allow', consent: true, terms, run: command('true') };
+      const schedule = await by.rest.put<{ grant: string }>(`/v1/schedules/${name}`, { cron: '@yearly', ...more });
+      const webhook = await SignedWebhook.make(stack, hook);
+      // One subscription hears both: what a person of theirs sends, and what comes signed.
+      const subscription = await subscribe(by.rest, name, { ...more, types: [name] });
+      await make({ by, schedule: { name, grant: schedule.grant }, subscription: { name, grant: subscription.grant } });
+      const refused = { outcome: 'refused', reason, run: '' };
+      expect(await fireNow(name)).toMatchObject(refused);
+      expect(await firstOf(sendEvent(name, 'refused'))).toMatchObject(refused);
+      const { event = '' } = await webhook.deliver('msg_1', { type: name });
+      expect(await firstOf(Promise.resolve(event))).toMatchObject(refused);
+    },
+    120_000,
+  );
+});
+
+describe('two schedulers', () => {
+  const times = [1, 2, 3, 4, 5, 6];
+
+  test('that are handed the same key, event and webhook at once and again start one run for each', async () => {
+    const [name, hook] = [fresh('twice'), fresh('hook')];
+    const run = command('true');
+    await stack.rest.put(`/v1/schedules/${name}`, { cron: '@yearly', overlap: 'allow', consent: true, run });
+    const { grant } = await subscribe(stack.rest, name, { types: [name], run });
+    const webhook = await SignedWebhook.make(stack, hook);
+    const ids = new Set<string>();
+    const runs: string[] = [];
+    for (const round of ['at once', 'again']) {
+      const fired = await Promise.all(times.map(() => fireNow(name, 'one')));
+      const sent = await Promise.all(times.map(() => sendEvent(name, 'one')));
+      const delivered = await Promise.all(times.map(() => webhook.deliver('msg_1', { type: name })));
+      expect(new Set(fired.map(({ id }) => id)).size).toBe(1);
+      expect([round, delivered.filter(({ status }) => status === 202).length]).toEqual([
+        round,
+        round === 'at once' ? 1 : 0,
+      ]);
+      for (const id of [...sent, ...delivered.map(({ event = '' }) => event)]) ids.add(id);
+    }
+    expect(ids.size).toBe(2);
+    const [byHand, ...more] = await until(async () => {
+      const found = await history(name);
+      return found.every(({ outcome }) => outcome !== undefined) ? found : undefined;
+    });
+    expect(more).toEqual([]);
+    for (const firing of [byHand, ...(await Promise.all([...ids].map((id) => firstOf(Promise.resolve(id)))))])
+      runs.push(firing?.run ?? '');
+    for (const id of runs) {
+      expect(await stack.ended(id)).toMatchObject({ state: 'completed', verdict: 'succeeded' });
+      expect(await startsOf(id)).toBe(1);
+    }
+    expect(new Set(runs).size).toBe(3);
+    expect(await said<{ used_runs: number }>('grant', 'get', grant)).toMatchObject({ used_runs: 2 });
+  }, 180_000);
+
+  test('start each minute of a schedule once', async () => {
+    const all = await until(async () => {
+      const found = await Promise.all(minutes.map(history));
+      return found.every((own) => own.some(({ outcome }) => outcome === 'started')) ? found : undefined;
+    });
+    for (const name of minutes) await sally(stack, 'schedule', 'rm', name);
+    for (const own of all) {
+      expect(new Set(own.map(({ due_at: due }) => due)).size).toBe(own.length);
+      for (const { run } of own.filter(({ outcome }) => outcome === 'started')) {
+        expect(await stack.ended(run)).toMatchObject({ state: 'completed' });
+        expect(await startsOf(run)).toBe(1);
+      }
+    }
+  }, 180_000);
 });
