@@ -1,8 +1,12 @@
 /**
  * S3: how late 10,000 schedules fire that are due over 60 s, against BullMQ's delayed jobs of the same load.
  *
- * Cron has whole minutes, so the load is two waves of 5,000, a minute apart. Ours is late until the firing is a committed row that names its
- * run; the peer until its handler runs. The runs themselves ask for a profile that no edge offers: what is measured is firing, not sandboxes.
+ * Cron has whole minutes, so the load is two waves of 5,000, a minute apart. A side has fired when it can no longer lose or double it and has
+ * said who does it: the peer when its handler runs, which is when the job is active in a Redis that syncs every write; ours when the firing is
+ * committed under the id of its run. Ours is told from outside, by a look at how many schedules of the wave are still due, so that each counts
+ * as late as it was seen and not as early as it says. Until the run is accepted by identity is shown beside it.
+ *
+ * The runs themselves ask for a profile that no edge offers: what is measured is firing, not sandboxes.
  */
 
 import { once } from 'node:events';
@@ -17,6 +21,8 @@ import { stackUrl } from './stack-postgres.ts';
 
 const wave = 5_000;
 const minuteMs = 60_000;
+/** Between two looks at the wave. */
+const lookMs = 20;
 /** Time to write the load before the first wave is due. */
 const leadMs = 20_000;
 
@@ -56,15 +62,32 @@ async function schedules(stack: StartedStack, db: pg.Client, dueAt: number): Pro
   );
 }
 
-/** Milliseconds each firing of the waves was late: until it was a row, and until its run was accepted. */
-async function fired(db: pg.Client, since: number): Promise<{ made: number[]; accepted: number[] }> {
+/** Milliseconds each firing of a wave was late until it was seen committed; its schedule is due no more in the same transaction. */
+async function committed(db: pg.Client, dueAt: number): Promise<number[]> {
+  await sleepUntil(dueAt);
+  const late: number[] = [];
+  while (late.length < wave) {
+    const { rows } = await db.query<{ due: string }>(
+      'SELECT count(*) AS due FROM scheduler.trigger WHERE next_at = $1',
+      [dueAt],
+    );
+    const seenAt = Date.now() - dueAt;
+    while (late.length < wave - Number(rows[0]?.due)) late.push(seenAt);
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+  return late;
+}
+
+/** Milliseconds each firing of the waves was late until its run was accepted. */
+async function accepted(db: pg.Client, since: number): Promise<number[]> {
   for (;;) {
-    const { rows } = await db.query<{ made: string; accepted: string | null }>(
-      'SELECT made_at - due_at AS made, decided_at - due_at AS accepted FROM scheduler.firing WHERE due_at >= $1',
+    const { rows } = await db.query<{ late: string; state: string }>(
+      'SELECT decided_at - due_at AS late, state FROM scheduler.firing WHERE due_at >= $1 AND decided_at IS NOT NULL',
       [since],
     );
-    if (rows.length >= 2 * wave && rows.every(({ accepted }) => accepted !== null))
-      return { made: rows.map(({ made }) => Number(made)), accepted: rows.map(({ accepted }) => Number(accepted)) };
+    const lost = rows.find(({ state }) => state !== 'started');
+    if (lost !== undefined) throw new Error(`a firing of the load is ${lost.state}`);
+    if (rows.length >= 2 * wave) return rows.map(({ late }) => Number(late));
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
@@ -84,10 +107,9 @@ export const s3: StackBench = {
           const first = firstWave();
           await schedules(stack, db, first);
           await schedules(stack, db, first + minuteMs);
-          await sleepUntil(first + minuteMs);
-          const { made, accepted } = await fired(db, first);
-          acceptance.push(percentile(accepted, 0.99));
-          return percentile(made, 0.99);
+          const late = [...(await committed(db, first)), ...(await committed(db, first + minuteMs))];
+          acceptance.push(percentile(await accepted(db, first), 0.99));
+          return percentile(late, 0.99);
         },
         floor: async () => {
           const first = firstWave();
