@@ -1,10 +1,11 @@
 /**
- * Kills processes of the started product at random while runs are accepted, and then holds the product to its promises: no accepted run is lost, none
- * starts twice, every run ends with a reason, no process is left.
+ * Kills processes of the started product at random while runs are accepted and triggers fire, and then holds the product to its promises: no accepted run
+ * or firing is lost, none starts twice, every run ends with a reason, no process is left.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { RunView, StartedStack } from '../e2e/started-stack.ts';
+import { type Fired, TriggerFeed } from './trigger-feed.ts';
 
 export interface ChaosOptions {
   readonly kills: number;
@@ -16,6 +17,8 @@ export interface ChaosOptions {
 export interface ChaosReport {
   readonly kills: Readonly<Record<string, number>>;
   readonly accepted: number;
+  /** Firings on record, by what caused them; each is a run that was judged. */
+  readonly fired: Fired['counts'];
   /** Requests the API could not take; the caller knew at once. */
   readonly refused: number;
   readonly ends: Readonly<Record<string, number>>;
@@ -51,6 +54,8 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   let refused = 0;
   let slowest = 0;
   let storming = true;
+  const triggers = await TriggerFeed.make(stack);
+  const firing = triggers.feed(() => storming);
   const feeding = feed(
     stack,
     () => storming,
@@ -59,7 +64,8 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
       refused += 1;
     },
   );
-  for (let kill = 0; kill < options.kills; kill += 1) {
+  // However short the storm is asked to be, it goes on until the clock has fired in it.
+  for (let kill = 0; kill < options.kills || !(await triggers.hasTicked()); kill += 1) {
     const name = victims[Math.floor(roll() * victims.length)] ?? 'api';
     await newWork(accepted, accepted.length);
     const pid = (await stack.pids())[name];
@@ -73,17 +79,19 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   }
   storming = false;
   await feeding;
+  await firing;
   await settled(stack);
-  const broken: string[] = [];
+  const fired = await triggers.judge();
+  const broken = [...fired.broken];
   const ends: Record<string, number> = {};
-  for (const id of accepted) {
+  for (const id of [...accepted, ...fired.runs]) {
     const run = await ending(stack, id);
     const end = run === undefined ? 'never ended' : `${run.state} ${run.reason}`;
     ends[end] = (ends[end] ?? 0) + 1;
     broken.push(...(await promisesBroken(stack, id, run)));
   }
   broken.push(...(await leftovers(stack)));
-  return { kills, accepted: accepted.length, refused, ends, broken, slowestRecoveryMs: slowest };
+  return { kills, accepted: accepted.length, fired: fired.counts, refused, ends, broken, slowestRecoveryMs: slowest };
 }
 
 /** Waits until a run was accepted since the last kill, so that a slow machine is under work at each one too. */
