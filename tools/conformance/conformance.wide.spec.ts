@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { need } from '@sallyport/testkit/wide';
 import { StartedStack } from '../e2e/started-stack.ts';
 import { type Backend, backends, environmentOf } from './backends.ts';
-import { type Cell, Kit, runnerNames } from './kit.ts';
+import { type Cell, Kit } from './kit.ts';
 import { scenarios } from './scenarios.ts';
+import { subjects } from './subjects.ts';
 import { renderConformance } from './table.ts';
 
 const cellMs = 300_000;
@@ -23,11 +24,11 @@ describe.each(backends)('a coding agent in the %s backend', (backend: Backend) =
 
   afterAll(() => stack?.stop(), 60_000);
 
-  describe.each(runnerNames)('%s', (runner) => {
+  describe.each(subjects)('$name', (subject) => {
     test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
       '%s',
       async (_, scenario) => {
-        const cell = await kit.run(runner, scenario);
+        const cell = await kit.run(subject, scenario);
         cells.push(cell);
         expect(cell.wrong).toBeUndefined();
       },

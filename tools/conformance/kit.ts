@@ -1,8 +1,8 @@
 /** Runs one coding agent through one scenario in the started product, and says what was seen. */
 
-import { codingAgents } from '@sallyport/core/coding-agents';
-import type { EventView, RunView, StartedStack } from '../e2e/started-stack.ts';
-import type { Scenario, Sighting } from './scenarios.ts';
+import type { RunView, StartedStack } from '../e2e/started-stack.ts';
+import { announced, type Scenario, type Sighting } from './scenarios.ts';
+import type { Subject } from './subjects.ts';
 
 /** One field of the table. */
 export interface Cell {
@@ -15,17 +15,11 @@ export interface Cell {
   readonly seconds: number;
 }
 
-export const runnerNames: readonly string[] = codingAgents.map(({ runner }) => runner);
-
-/** Where the coding agent's model is, seen from outside the sandbox, and what it speaks. */
-const dialects: Readonly<Record<string, string>> = Object.fromEntries(
-  codingAgents.map(({ runner, dialects: [first = ''] }) => [runner, first.replace('DIALECT_', '').toLowerCase()]),
-);
-
 const patienceMs = 180_000;
 
 /** Rows of the scripted model's log. */
 interface Asked {
+  readonly model: string;
   readonly body: unknown;
   readonly status: number;
 }
@@ -43,19 +37,28 @@ export class Kit {
     this.model = `http://127.0.0.1:${stack.port + 1}`;
   }
 
-  async run(runner: string, scenario: Scenario): Promise<Cell> {
+  async run(subject: Subject, scenario: Scenario): Promise<Cell> {
     const begun = performance.now();
-    const seen = await this.see(runner, scenario);
+    const { verdict, wrong } = await this.judged(subject, scenario);
     const seconds = (performance.now() - begun) / 1000;
-    const { verdict, state } = seen;
-    const wrong = scenario.judge(seen);
-    return { runner, backend: this.backend, scenario: scenario.name, verdict: verdict || state, wrong, seconds };
+    return { runner: subject.name, backend: this.backend, scenario: scenario.name, verdict, wrong, seconds };
   }
 
-  private async see(runner: string, scenario: Scenario): Promise<Sighting> {
+  /** What cannot be seen is wrong, and leaves the rest of the table alone. */
+  private async judged(subject: Subject, scenario: Scenario): Promise<Pick<Cell, 'verdict' | 'wrong'>> {
+    try {
+      const seen = await this.see(subject, scenario);
+      return { verdict: seen.verdict || seen.state, wrong: scenario.judge(seen) };
+    } catch (error) {
+      return { verdict: 'unseen', wrong: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private async see(subject: Subject, scenario: Scenario): Promise<Sighting> {
+    const runner = subject.name.replaceAll(' ', '-');
     const slug = scenario.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
     const workspace = await this.workspaceOf(runner);
-    const role = await this.applyRole(runner, slug, scenario);
+    const role = await this.applyRole(subject, `${runner}-${slug}`, scenario);
     const name = `${slug}.txt`;
     const path = `/workspace/${workspace}/${name}`;
     const marker = `token-${runner}-${slug}-7f3a`;
@@ -65,6 +68,7 @@ export class Kit {
       session,
       task: `${words} <script>${JSON.stringify(steps)}</script>`,
       mounts: [{ workspace, mode: 'rw' }],
+      ...(subject.argv.length > 0 && { argv: subject.argv }),
     });
     if (scenario.before !== undefined) {
       const { id } = await this.stack.create(ask(scenario.before(path), `Remember ${marker}.`));
@@ -73,7 +77,7 @@ export class Kit {
     await fetch(`${this.model}/_scripted/requests`, { method: 'DELETE' });
     const { id } = await this.stack.create(ask(scenario.steps(path), 'Do it.'));
     if (scenario.meanwhile === 'cancel') {
-      await this.until(id, ({ type }) => type === 'tool.started');
+      await this.untilAnnounced(id);
       await this.stack.rest.post(`/v1/runs/${id}:cancel`, {});
     }
     const run = await this.stack.ended(id, patienceMs);
@@ -95,9 +99,8 @@ export class Kit {
     return name;
   }
 
-  private async applyRole(runner: string, slug: string, scenario: Scenario): Promise<string> {
-    const name = `${runner}-${slug}`;
-    const provider = { name: 'scripted', dialect: dialects[runner], base_url: this.model, model: 'scripted-agent' };
+  private async applyRole({ runner, dialect }: Subject, name: string, scenario: Scenario): Promise<string> {
+    const provider = { name: 'scripted', dialect, base_url: this.model, model: 'scripted-agent' };
     await this.stack.rest.put(`/v1/roles/${name}`, {
       name,
       runner,
@@ -110,9 +113,10 @@ export class Kit {
     return name;
   }
 
-  private async until(id: string, wanted: (event: EventView) => boolean): Promise<void> {
+  /** Until a command of the run has said that it runs. */
+  private async untilAnnounced(id: string): Promise<void> {
     const deadline = Date.now() + patienceMs;
-    while (!(await this.stack.events(id)).some(wanted)) {
+    while (!(await this.asked()).some(({ model }) => model === announced)) {
       if (Date.now() > deadline) throw new Error(`run ${id} never came so far`);
       await this.stack.rest.get(`/v1/runs/${id}?wait=1s`);
     }

@@ -7,8 +7,9 @@ import { StartedStack } from '../e2e/started-stack.ts';
 import { startBroker } from '../wide/broker.ts';
 import { requirements } from '../wide/requirements.ts';
 import { backends, environmentOf } from './backends.ts';
-import { type Cell, Kit, runnerNames } from './kit.ts';
+import { type Cell, Kit } from './kit.ts';
 import { scenarios } from './scenarios.ts';
+import { subjects } from './subjects.ts';
 import { renderConformance } from './table.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -28,7 +29,10 @@ function chosen(all: readonly string[], named: readonly string[] | undefined): r
   return named === undefined || named.length === 0 ? all : named;
 }
 
-const runners = chosen(runnerNames, positionals);
+const runners = chosen(
+  subjects.map(({ name }) => name),
+  positionals,
+);
 const names = chosen(
   scenarios.map(({ name }) => name),
   values.scenario,
@@ -47,11 +51,11 @@ try {
     });
     const kit = new Kit(stack, backend);
     try {
-      for (const runner of runners) {
+      for (const subject of subjects.filter(({ name }) => runners.includes(name))) {
         for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
-          const cell = await kit.run(runner, scenario);
+          const cell = await kit.run(subject, scenario);
           cells.push(cell);
-          say(`${backend} ${runner} ${scenario.name}: ${cell.wrong ?? `ok (${cell.seconds.toFixed(1)} s)`}`);
+          say(`${backend} ${subject.name} ${scenario.name}: ${cell.wrong ?? `ok (${cell.seconds.toFixed(1)} s)`}`);
         }
       }
     } finally {

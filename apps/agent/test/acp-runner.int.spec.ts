@@ -139,6 +139,20 @@ describe('an agent', () => {
   });
 });
 
+describe('a model that breaks off', () => {
+  const asked = () => events.filter((event) => 'sessionStarted' in event).length;
+  const announced = { toolCall: { toolCallId: 'c1', kind: 'read' }, options: [] };
+
+  test.each<[string, object, number]>([
+    ['before anything was done is asked once more', {}, 2],
+    ['after a call began is not', { ask: ['session/request_permission', announced] }, 1],
+  ])('%s', async (_, before, times) => {
+    const outcome = await run({ ...before, fail: { code: 500, message: 'terminated' } });
+    expect(outcome.verdict).toBe('VERDICT_RUNNER_ERROR');
+    expect(asked()).toBe(times);
+  });
+});
+
 describe("a question about the agent's tools", () => {
   test.each<[string, readonly string[], string, object, string]>([
     ['yes where the role names none', [], 'execute', selected('yes'), 'VERDICT_SUCCEEDED'],

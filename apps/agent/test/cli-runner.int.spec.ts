@@ -39,6 +39,7 @@ const adapter: Adapter = {
   reader: () => (line) => {
     if (line['ask'] === true) return { events: [], answer: ['no'], denied: ['c1'] };
     if (typeof line['native'] === 'string') return { events: [], native: line['native'] };
+    if (line['broken'] === true) return { events: [], closing: { kind: 'model', message: 'terminated' } };
     if (line['done'] === true) return { events: [], closing: { kind: 'done' }, reply: 'Done.' };
     return line['event'] === undefined ? undefined : { events: [line['event'] as AgentEvent] };
   },
@@ -205,6 +206,12 @@ describe('a program that hangs', () => {
     expect(reasons()).toEqual(['runner.stalled']);
   });
 
+  test('after a line that was left out is ended as stalled, whatever call it may have been about', async () => {
+    const call = `echo '{"event":{"toolStarted":{"call":"c","tool":"t","arguments":""}}}'`;
+    await run(`${call}; head -c 9000000 /dev/zero | tr '\\0' x; echo; sleep 600`, {}, { stallMillis: 1000 });
+    expect(reasons()).toEqual(['runner.stalled']);
+  });
+
   test('while a tool runs is left alone', async () => {
     const call = `echo '{"event":{"toolStarted":{"call":"c","tool":"t","arguments":""}}}'`;
     const end = `echo '{"event":{"toolCompleted":{"call":"c","tool":"t","ok":true,"text":""}}}'`;
@@ -215,6 +222,27 @@ describe('a program that hangs', () => {
   test('without a closing word has failed as a runner, also with exit code 0', async () => {
     expect((await run('exit 0')).verdict).toBe('VERDICT_RUNNER_ERROR');
     expect(reasons()).toEqual(['runner.no_result']);
+  });
+});
+
+describe('a model that breaks off', () => {
+  const first = (before: string) => `if [ ! -e began ]; then touch began; ${before} echo '{"broken":true}'; exit 1; fi`;
+  const call = `echo '{"event":{"toolStarted":{"call":"c","tool":"t","arguments":""}}}';`;
+
+  test('before anything was done is asked once more', async () => {
+    expect((await run(`${first('')}; ${done}`)).verdict).toBe('VERDICT_SUCCEEDED');
+  });
+
+  test('every time is asked twice', async () => {
+    const outcome = await run(`echo once >> tries; echo '{"broken":true}'; exit 1`);
+    expect(outcome.verdict).toBe('VERDICT_RUNNER_ERROR');
+    expect(reasons()).toEqual(['model.unreachable']);
+    expect(await readFile(join(folder, 'work', 'tries'), 'utf8')).toBe('once\nonce\n');
+  });
+
+  test('after a call began is not asked again: what was done is not done twice', async () => {
+    expect((await run(`${first(call)}; ${done}`)).verdict).toBe('VERDICT_RUNNER_ERROR');
+    expect(reasons()).toEqual(['model.unreachable']);
   });
 });
 

@@ -16,7 +16,7 @@ import { refuse, startable, startedOr, tell } from '../cli/not-started.ts';
 import { turnOf } from '../cli/turn.ts';
 import { patienceWithin } from '../cli/watchdogs.ts';
 import type { Emit, Outcome, Probe, Runner, Running } from '../runner.ts';
-import { AcpTurn } from './acp-turn.ts';
+import { type AcpSeen, AcpTurn, type AcpTurnStart } from './acp-turn.ts';
 import { type Agent, agentOf, keptOf, rootsOf, searchPath, setupOf } from './agents.ts';
 
 /** Milliseconds an agent has to go when its pipe is closed. */
@@ -96,7 +96,7 @@ export class AcpRunner implements Runner {
     // An agent whose instruction file is not known is told at the beginning of the conversation.
     const opening = agent.known === undefined && turn.native === undefined ? [textBlock(standing(work))] : [];
     let version = agent.name;
-    const running = new AcpTurn({
+    const start: AcpTurnStart = {
       argv: agent.argv,
       directory: turn.directory,
       env: {
@@ -117,11 +117,12 @@ export class AcpRunner implements Runner {
       },
       emit,
       patience: { ...patience, lingerMillis },
-    });
-    const stop = (): void => running.stop();
-    signal.addEventListener('abort', stop);
-    const seen = await running.ended;
-    signal.removeEventListener('abort', stop);
+    };
+    let seen = await toItsEnd(start, signal);
+    if (brokeOff(seen) && !signal.aborted) {
+      await emit({ raw: { text: '[the model broke off before anything was done; asking it once more]' } });
+      seen = await toItsEnd(start, signal);
+    }
     const judgement = judge(seen);
     await tell(judgement, emit);
     const conversation = await this.conversation(agent, turn, version, seen.native);
@@ -141,3 +142,20 @@ export class AcpRunner implements Runner {
 }
 
 const standing = ({ persona, mounts, directory }: Work): string => instructionsOf(persona, mounts, directory);
+
+async function toItsEnd(start: AcpTurnStart, signal: AbortSignal): Promise<AcpSeen> {
+  const running = new AcpTurn(start);
+  const stop = (): void => running.stop();
+  signal.addEventListener('abort', stop);
+  const seen = await running.ended;
+  signal.removeEventListener('abort', stop);
+  return seen;
+}
+
+/** A stream that breaks off is an error of their own to some agents. What did something already is not done twice. */
+const brokeOff = ({ closing, forced, called }: AcpSeen): boolean =>
+  !called &&
+  forced === undefined &&
+  closing?.kind === 'model' &&
+  (closing.status === undefined || closing.status >= 500) &&
+  closing.denied !== true;

@@ -41,6 +41,8 @@ export interface AcpTurnStart {
 export interface AcpSeen extends Evidence {
   /** The session, when its agent can go on with it in another process. */
   readonly native: string | undefined;
+  /** A call of a tool began. */
+  readonly called: boolean;
 }
 
 /** Milliseconds an agent has to end its prompt by itself when it is told to. */
@@ -67,6 +69,7 @@ export class AcpTurn {
   private canLoad = false;
   private closing: Closing | undefined;
   private refusedLast = false;
+  private called = false;
   private said: Promise<void> = Promise.resolve();
   private waiting = 0;
   private messages = 0;
@@ -87,11 +90,11 @@ export class AcpTurn {
     this.terminals.stopAll();
     await killLeftovers(this.turn).catch(() => 0);
     await this.said;
-    const { closing, refusedLast, canLoad, session, updates } = this;
+    const { closing, refusedLast, called, canLoad, session, updates } = this;
     // What an agent answered is what counts; how it goes when its pipe is closed is its own affair.
     const told: Exit = closing === undefined ? exit : { kind: 'exited', code: closing.kind === 'done' ? 0 : 1 };
     const native = canLoad ? session : undefined;
-    return { exit: told, forced: this.dogs.forced, closing, reply: updates.reply, refusedLast, native };
+    return { exit: told, forced: this.dogs.forced, closing, reply: updates.reply, refusedLast, called, native };
   }
 
   private async run(): Promise<Exit> {
@@ -228,7 +231,10 @@ export class AcpTurn {
   }
 
   private note(event: AgentEvent): void {
-    if ('toolStarted' in event) this.dogs.toolStarted(event.toolStarted.call);
+    if ('toolStarted' in event) {
+      this.called = true;
+      this.dogs.toolStarted(event.toolStarted.call);
+    }
     if (!('toolCompleted' in event)) return;
     const { call, ok } = event.toolCompleted;
     this.dogs.toolEnded(call);

@@ -11,7 +11,7 @@ import { instructionsOf } from './instructions.ts';
 import { refuse, startable, startedOr, tell } from './not-started.ts';
 import { findProgram, type Program, programFolder } from './program.ts';
 import { turnOf } from './turn.ts';
-import { TurnProcess } from './turn-process.ts';
+import { type Seen, TurnProcess, type TurnStart } from './turn-process.ts';
 import { type Patience, patienceWithin } from './watchdogs.ts';
 
 export interface CliParts {
@@ -91,7 +91,7 @@ export class CliRunner implements Runner {
     await writeHome(turn.home, command.files);
     signal.throwIfAborted();
     const { PATH = '/usr/bin:/bin', ...env } = this.parts.env;
-    const running = new TurnProcess({
+    const start: TurnStart = {
       argv: [...program.argv, ...command.args],
       directory: turn.directory,
       env: { ...env, PATH: `${programFolder(this.parts.runners)}:${PATH}`, HOME: turn.home, ...command.env },
@@ -99,11 +99,12 @@ export class CliRunner implements Runner {
       read: adapter.reader(turn),
       emit,
       patience: this.parts.patience ?? patienceWithin(work.idleSeconds),
-    });
-    const stop = (): void => running.stop();
-    signal.addEventListener('abort', stop);
-    const seen = await running.ended;
-    signal.removeEventListener('abort', stop);
+    };
+    let seen = await toItsEnd(start, signal);
+    if (brokeOff(seen) && !signal.aborted) {
+      await emit({ raw: { text: '[the model broke off before anything was done; asking it once more]' } });
+      seen = await toItsEnd({ ...start, read: adapter.reader(turn) }, signal);
+    }
     const more = await adapter.afterwards?.(turn);
     for (const event of more?.events ?? []) await emit(event);
     const closing = adapter.closing === undefined ? seen.closing : adapter.closing(seen.closing, seen.exit);
@@ -122,3 +123,20 @@ export class CliRunner implements Runner {
     return { ...outcomeOf(evidence, judgement), ...(conversation !== undefined && { conversation }) };
   }
 }
+
+async function toItsEnd(start: TurnStart, signal: AbortSignal): Promise<Seen> {
+  const running = new TurnProcess(start);
+  const stop = (): void => running.stop();
+  signal.addEventListener('abort', stop);
+  const seen = await running.ended;
+  signal.removeEventListener('abort', stop);
+  return seen;
+}
+
+/** Most programs ask again by themselves when a stream breaks off. What did something already is not done twice. */
+const brokeOff = ({ closing, forced, called }: Seen): boolean =>
+  !called &&
+  forced === undefined &&
+  closing?.kind === 'model' &&
+  closing.status === undefined &&
+  closing.denied !== true;

@@ -25,6 +25,8 @@ export interface TurnStart {
 
 export interface Seen extends Evidence {
   readonly native: string | undefined;
+  /** A call of a tool began. */
+  readonly called: boolean;
 }
 
 /** Bytes of a program's stderr in one event. */
@@ -42,6 +44,7 @@ export class TurnProcess {
   private closing: Closing | undefined;
   private readonly denied = new Set<string>();
   private refusedLast = false;
+  private called = false;
 
   constructor(start: TurnStart) {
     this.start = start;
@@ -57,8 +60,8 @@ export class TurnProcess {
     const exit = await this.run();
     this.dogs.stop();
     await killLeftovers(this.turn).catch(() => 0);
-    const { native, reply, closing, refusedLast } = this;
-    return { exit, forced: this.dogs.forced, native, reply, closing, refusedLast };
+    const { native, reply, closing, refusedLast, called } = this;
+    return { exit, forced: this.dogs.forced, native, reply, closing, refusedLast, called };
   }
 
   private async run(): Promise<Exit> {
@@ -105,7 +108,7 @@ export class TurnProcess {
 
   private async take(line: CutLine): Promise<void> {
     if ('tooLong' in line) {
-      this.dogs.heard();
+      this.dogs.lostTrack();
       await this.start.emit({ raw: { text: `[a line of ${line.tooLong} bytes was left out]` } });
       return;
     }
@@ -135,7 +138,10 @@ export class TurnProcess {
   }
 
   private noteEvent(event: AgentEvent): void {
-    if ('toolStarted' in event) this.dogs.toolStarted(event.toolStarted.call);
+    if ('toolStarted' in event) {
+      this.called = true;
+      this.dogs.toolStarted(event.toolStarted.call);
+    }
     if (!('toolCompleted' in event)) return;
     const { call, ok } = event.toolCompleted;
     this.dogs.toolEnded(call);

@@ -47,6 +47,12 @@ export class Watchdogs {
     this.heard();
   }
 
+  /** What could not be read may have been the end of any call: from now on, silence is the model's. */
+  lostTrack(): void {
+    this.openCalls.clear();
+    this.heard();
+  }
+
   /** The program gave its closing word and is expected to go. */
   closed(): void {
     if (this.closing) return;

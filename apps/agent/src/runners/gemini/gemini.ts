@@ -14,6 +14,16 @@ if (agent === undefined) throw new Error('the table of coding agents lacks gemin
 const project = 'sallyport';
 const chats = `.gemini/tmp/${project}/chats`;
 const policy = '.gemini/sallyport.toml';
+const preload = '.gemini/sallyport.mjs';
+const shellStart = '.gemini/sallyport.sh';
+
+/** It ends itself while output still waits for its reader, and so loses what was not written at once; and its commands are not Node's business. */
+const writeAtOnce = 'process.stdout._handle?.setBlocking?.(true);\ndelete process.env.NODE_OPTIONS;\n';
+
+/** It tells the exit code of a command only where there was no output. The words are its own; scripts that a command starts say nothing. */
+const tellExit = `unset BASH_ENV
+trap 'code=$?; if [ $code -ne 0 ]; then echo "Command exited with code: $code" >&2; fi' EXIT
+`;
 
 /** Asks nobody but its model, and gives that up within half a minute. */
 const settings = ({ turns }: Turn): object => ({
@@ -28,6 +38,8 @@ const settings = ({ turns }: Turn): object => ({
     sessionRetention: { enabled: false },
   },
   advanced: { autoConfigureMemory: false },
+  // A sandbox has no terminals to give.
+  tools: { shell: { enableInteractiveShell: false } },
   ...(turns > 0 && { model: { maxSessionTurns: turns } }),
 });
 
@@ -45,11 +57,15 @@ function command(turn: Turn): CliCommand {
       GEMINI_MODEL: model,
       // One process instead of two.
       GEMINI_CLI_NO_RELAUNCH: 'true',
+      NODE_OPTIONS: `--import=file://${home}/${preload}`,
+      BASH_ENV: `${home}/${shellStart}`,
     },
     files: [
       { path: '.gemini/settings.json', data: JSON.stringify(settings(turn)) },
       { path: '.gemini/projects.json', data: JSON.stringify({ projects: { [directory]: project } }) },
       { path: policy, data: policyOf(tools) },
+      { path: preload, data: writeAtOnce },
+      { path: shellStart, data: tellExit },
     ],
     stdin: { text: prompt, open: false },
   };
