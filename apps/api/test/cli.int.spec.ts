@@ -63,7 +63,7 @@ const ends =
 
 describe('an exit code', () => {
   const cases: readonly (readonly [string, readonly string[], number, Record<string, string>?])[] = [
-    ['0 for a list', ['run', 'ls'], 0],
+    ['0 for a list', ['run', 'ls', '-o', 'name'], 0],
     ['0 for help', ['--help'], 0],
     ['2 for an unknown command', ['run', 'lss'], 2],
     ['2 for an unknown flag', ['run', 'ls', '--colour'], 2],

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { exit, exitOfRun, exitOfStatus } from './exit.ts';
 import { commands } from './program.ts';
+import { examplesOf } from './tree/examples.ts';
 
 const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
 
@@ -27,6 +28,28 @@ describe('the command tree', () => {
     };
     visit(commands([], () => undefined));
     expect(silent).toEqual([]);
+  });
+});
+
+/** Words of a command line as a shell splits them. */
+const words = (line: string): string[] =>
+  [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? '');
+
+describe('the examples of --help', () => {
+  test.each(['', ...leaves(commands([], () => undefined))])('%s has some, and each is a command line', async (path) => {
+    const lines = examplesOf(path);
+    expect(lines).not.toEqual([]);
+    for (const line of lines) {
+      expect(line.startsWith(path)).toBe(true);
+      const ran: string[] = [];
+      const said: string[] = [];
+      const program = commands(said, (command) => {
+        command.option('-o, --output <form>').action(() => void ran.push(command.name()));
+      });
+      const [own = ''] = line.split(' -- ');
+      await program.parseAsync(words(own), { from: 'user' });
+      expect(ran).toHaveLength(1);
+    }
   });
 });
 

@@ -9,6 +9,7 @@ import { type Format, formats, Printer, type Terminal } from './output/printer.t
 import { auditCommands } from './tree/audit-tree.ts';
 import type { Bind } from './tree/bind.ts';
 import { eventCommands } from './tree/event-tree.ts';
+import { exampleText } from './tree/examples.ts';
 import { grantCommands } from './tree/grant-tree.ts';
 import { roleCommands } from './tree/role-tree.ts';
 import { runCommands } from './tree/run-tree.ts';
@@ -95,6 +96,7 @@ function formatOf(args: readonly string[]): Format {
 
 function common(command: Command): void {
   command
+    .addHelpText('after', () => exampleText(pathOf(command)))
     .addOption(new Option('-o, --output <form>', 'form of the result').choices(formats).default('table'))
     .addOption(new Option('--url <url>', 'address of the API (env SALLY_URL, .sally/cli.json url)'))
     .addOption(
@@ -108,6 +110,10 @@ function common(command: Command): void {
     .addOption(new Option('-v, --verbose', 'show each request on standard error'));
 }
 
+/** The words of a command behind `sally`. */
+export const pathOf = (command: Command): string =>
+  command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim();
+
 /** The whole tree; `bind` gives each leaf its options and its action. */
 export function commands(said: string[], bind: Bind): Command {
   const program = new Command('sally')
@@ -115,6 +121,7 @@ export function commands(said: string[], bind: Bind): Command {
     .version(version, '-V, --version')
     .showSuggestionAfterError(true)
     .configureOutput({ writeErr: (text) => void said.push(text) })
+    .addHelpText('after', exampleText(''))
     .exitOverride();
   runCommands(program, bind);
   workspaceCommands(program, bind);

@@ -347,6 +347,14 @@ export const triggerNotFound = (kind: string, name: string): Fault =>
     { kind, name: name.slice(0, 64) },
   );
 
+export const triggerExists = (kind: string, name: string): Fault =>
+  new Fault(
+    'already_exists',
+    'scheduler.trigger_exists',
+    `this environment has a ${kind} ${JSON.stringify(name.slice(0, 64))} already; change that one, or take another name`,
+    { kind, name: name.slice(0, 64) },
+  );
+
 export const triggerChanged = (current: number): Fault =>
   new Fault(
     'failed_precondition',

@@ -291,6 +291,10 @@ describe('a subscription', () => {
     await expect(
       w.triggers.applySubscription({ subscription: { ...first, types: ['x'] }, ifVersion: 1n }, options),
     ).rejects.toMatchObject({ reason: 'scheduler.trigger_changed' });
+    await expect(w.triggers.applySubscription({ subscription: first, ifAbsent: true }, options)).rejects.toMatchObject({
+      code: 'already_exists',
+      reason: 'scheduler.trigger_exists',
+    });
     const { subscription: second } = await w.triggers.applySubscription(
       { subscription: { ...first, types: ['x'] }, ifVersion: first.version },
       options,

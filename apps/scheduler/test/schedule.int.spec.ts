@@ -73,6 +73,16 @@ describe('a schedule', () => {
     });
   });
 
+  test('is made anew only where there is none, also by those who race', async () => {
+    const schedule = aSchedule('made-once');
+    const options = await w.as();
+    const made = () => w.triggers.applySchedule({ schedule, ifAbsent: true }, options);
+    const results = await Promise.allSettled([made(), made(), made(), made()]);
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [Fault.from(result.reason)] : []));
+    expect(refused.map(({ reason }) => reason)).toEqual(Array.from({ length: 3 }, () => 'scheduler.trigger_exists'));
+    expect((await schedules.get('made-once')).version).toBe(1n);
+  });
+
   test('applied many times at once under a new name is one schedule', async () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => schedules.apply('raced', {}, false)));
     const ids = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : []));

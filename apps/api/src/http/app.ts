@@ -60,7 +60,8 @@ function stamp(c: ApiContext): void {
 
 /** A fault as this request's answer. */
 function respond(c: ApiContext, fault: Fault): Response {
-  const status = c.req.header('if-match') !== undefined && isStale(fault) ? 412 : statusOf(fault);
+  const conditional = c.req.header('if-match') !== undefined || c.req.header('if-none-match') !== undefined;
+  const status = conditional && isStale(fault) ? 412 : statusOf(fault);
   const problem = problemOf(fault, { path: c.req.path, trace: c.get('trace'), status });
   const headers = new Headers({ 'content-type': 'application/problem+json' });
   if (status === 413) headers.set('connection', 'close');

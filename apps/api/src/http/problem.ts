@@ -53,10 +53,11 @@ export type Problem = z.infer<typeof problemSchema>;
 /** HTTP status of a fault;  */
 export const statusOf = (fault: Fault): number => statusByReason[fault.reason] ?? httpStatus[fault.code];
 
-/** Compare-and-set that lost; behind `If-Match` HTTP calls it 412. */
+/** Compare-and-set that lost; behind `If-Match` and `If-None-Match` HTTP calls it 412. */
 const stale: ReadonlySet<string> = new Set([
   'scheduler.role_changed',
   'scheduler.trigger_changed',
+  'scheduler.trigger_exists',
   'scheduler.conflict',
   'workspace.conflict',
 ]);

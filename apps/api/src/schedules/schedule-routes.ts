@@ -7,7 +7,7 @@ import { GrantTermsSchema } from '@sallyport/contracts/identity/v1/grant';
 import { ApplyScheduleRequestSchema, type Schedule, ScheduleSchema } from '@sallyport/contracts/schedule/v1/trigger';
 import { InvalidRequest } from '../faults.ts';
 import { type ApiContext, type Endpoint, endpoint } from '../http/endpoint.ts';
-import { etagOf, versionOf } from '../http/etag.ts';
+import { etagOf, mustBeAbsent, versionOf } from '../http/etag.ts';
 import { limitOf, listBody, listSchema, pageQuery } from '../http/page.ts';
 import { fromRest, toRest } from '../rest/rest-json.ts';
 import { answerSchema, inputSchema } from '../rest/rest-schema.ts';
@@ -82,7 +82,10 @@ export class ScheduleRoutes {
       path: '/v1/schedules/{name}',
       tag: 'schedules',
       summary: 'Create or replace a schedule',
-      headers: { 'if-match': 'The version that must be current; a later one answers 412' },
+      headers: {
+        'if-match': 'The version that must be current; a later one answers 412',
+        'if-none-match': '`*`: nothing of that name may be there; else 412',
+      },
       body: applied,
       answers: { 200: { description: 'The schedule as stored', schema: schedule, headers: { etag: 'Its version' } } },
       handle: async ({ c, asker, params, body }) => {
@@ -96,6 +99,7 @@ export class ScheduleRoutes {
           ...(terms === undefined ? {} : { terms }),
         });
         request.ifVersion = versionOf(c.req.header('if-match'));
+        request.ifAbsent = mustBeAbsent(c.req.header('if-none-match'));
         const answer = await asker.call('scheduler', (options) =>
           this.services.triggers.applySchedule(request, { ...options, timeoutMs: 15_000 }),
         );

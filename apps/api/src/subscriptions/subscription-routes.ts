@@ -13,7 +13,7 @@ import {
 } from '@sallyport/contracts/schedule/v1/trigger';
 import { InvalidRequest } from '../faults.ts';
 import { type ApiContext, type Endpoint, endpoint } from '../http/endpoint.ts';
-import { etagOf, versionOf } from '../http/etag.ts';
+import { etagOf, mustBeAbsent, versionOf } from '../http/etag.ts';
 import { limitOf, listBody, listSchema, pageQuery } from '../http/page.ts';
 import { fromRest, toRest } from '../rest/rest-json.ts';
 import { answerSchema, inputSchema } from '../rest/rest-schema.ts';
@@ -84,7 +84,10 @@ export class SubscriptionRoutes {
       path: '/v1/subscriptions/{name}',
       tag: 'subscriptions',
       summary: 'Create or replace a subscription',
-      headers: { 'if-match': 'The version that must be current; a later one answers 412' },
+      headers: {
+        'if-match': 'The version that must be current; a later one answers 412',
+        'if-none-match': '`*`: nothing of that name may be there; else 412',
+      },
       body: applied,
       answers: {
         200: { description: 'The subscription as stored', schema: subscription, headers: { etag: 'Its version' } },
@@ -100,6 +103,7 @@ export class SubscriptionRoutes {
           ...(terms === undefined ? {} : { terms }),
         });
         request.ifVersion = versionOf(c.req.header('if-match'));
+        request.ifAbsent = mustBeAbsent(c.req.header('if-none-match'));
         const answer = await asker.call('scheduler', (options) =>
           this.services.triggers.applySubscription(request, { ...options, timeoutMs: 15_000 }),
         );

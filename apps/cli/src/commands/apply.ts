@@ -1,7 +1,7 @@
 /** `apply`: bring what a file says into being. Documents say their kind. */
 
 import type { Context } from '../context.ts';
-import { usage } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
 import { type Flags, isSet, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
 import { type Document, documentsOf } from './documents.ts';
@@ -40,18 +40,34 @@ export async function applyFile(
     const { kind: _kind, ...body } = document;
     const consent = consents && isSet(flags, 'consent') ? { consent: true } : {};
     const url = `${path}/${encodeURIComponent(document.name)}`;
-    applied.push({ ...(await api.send<Applied>('PUT', url, { ...body, ...consent })), kind });
+    try {
+      const done = { ...(await api.send<Applied>('PUT', url, { ...body, ...consent })), kind };
+      applied.push(done);
+      // What is there stays there whatever comes of the rest, a secret that is shown once too.
+      if (!printer.isData) printer.line(told(done));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const before = applied.map(name);
+      const next = before.length === 0 ? error.next : `${error.next}; ${before.join(', ')} before it stay applied`;
+      const problem = { ...error.problem, document: name({ kind, name: document.name }), applied: before };
+      throw new Failure(error.exitCode, problem, `${problem.document}: ${error.why}`, next);
+    }
   }
-  if (printer.format !== 'table') await printer.list(applied, { name, columns: [] });
-  for (const each of printer.format === 'table' ? applied : []) {
-    const asks = each.consent_needed === true ? '; it fires nothing until somebody consents' : '';
-    const secret = each.secret === undefined ? '' : `; its secret, shown this once: ${visibleLine(each.secret)}`;
-    printer.line(`${name(each)} is applied as version ${each.version}${asks}${secret}`);
-  }
+  if (printer.isData) await printer.list(applied, { name, columns: [] });
   return undefined;
 }
 
-const name = (applied: Applied): string => `${applied.kind.toLowerCase()}/${visibleLine(applied.name)}`;
+function told(applied: Applied): string {
+  const asks =
+    applied.consent_needed === true
+      ? `; it fires nothing until somebody consents: sally ${applied.kind.toLowerCase()} consent ${visibleLine(applied.name)}`
+      : '';
+  const secret = applied.secret === undefined ? '' : `; its secret, shown this once: ${visibleLine(applied.secret)}`;
+  return `${name(applied)} is applied as version ${applied.version}${asks}${secret}`;
+}
+
+const name = (applied: Pick<Applied, 'kind' | 'name'>): string =>
+  `${applied.kind.toLowerCase()}/${visibleLine(applied.name)}`;
 
 function kindOf(file: string, document: Document): { kind: string; path: string; consents: boolean } {
   const kind = typeof document['kind'] === 'string' ? document['kind'] : '';

@@ -20,6 +20,7 @@ const causedBy = (event: EventItem): string => {
 
 const eventView: View<EventItem> = {
   name: (event) => event.id,
+  empty: 'no such events; send one: sally event send --type TYPE',
   columns: [
     { title: 'id', of: (event) => event.id },
     { title: 'type', of: (event) => event.type, most: 40 },

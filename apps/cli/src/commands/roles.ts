@@ -22,7 +22,13 @@ export async function applyRoles(
     );
   const version = countOf(flags, 'ifVersion', '--if-version');
   const roles: Role[] = [];
-  for (const { name, ...body } of await documentsOf(file, 'role')) {
+  for (const { name, kind = 'Role', ...body } of await documentsOf(file, 'role')) {
+    if (kind !== 'Role')
+      throw usage(
+        `${file} is not usable`,
+        `${visibleLine(name)} is no Role`,
+        'use `sally apply -f FILE`, which takes every kind',
+      );
     const headers = version === undefined ? {} : { 'if-match': `"${version}"` };
     roles.push(await api.send<Role>('PUT', `/v1/roles/${encodeURIComponent(name)}`, { ...body, name }, headers));
   }

@@ -39,7 +39,9 @@ function show(
   { runner, edge, backend, version, features, missing, remedy }: Runner,
 ): void {
   const state = missing.length === 0 ? printer.paint('green', 'ready') : printer.paint('red', 'missing');
-  printer.line(`${state}  ${visibleLine(`${runner} ${version} on ${edge} (${backend})`)}`);
+  printer.line(
+    `${state}  ${visibleLine([runner, version, `on ${edge} (${backend})`].filter((part) => part !== '').join(' '))}`,
+  );
   printer.line(`       features: ${visibleLine(features.join(', '))}`);
   if (missing.length > 0) printer.line(`       missing: ${visibleLine(missing.join(', '))}`);
   if (remedy !== '') printer.line(`       next: ${visibleLine(remedy)}`);

@@ -16,10 +16,7 @@ export async function listRuns({ api, printer }: Context, _: unknown, flags: Fla
     ...(states.length === 0 ? {} : { state: states }),
     ...(isSet(flags, 'active') ? { active: '1' } : {}),
   };
-  const runs = await api.all<Run>('/v1/runs', query, most);
-  await printer.list(runs, runView(Date.now()));
-  if (runs.length === 0 && printer.format === 'table' && printer.isTerminal)
-    printer.note('no runs; ask for one with `sally run create ROLE --task TEXT`');
+  await printer.list(await api.all<Run>('/v1/runs', query, most), runView(Date.now()));
   return undefined;
 }
 

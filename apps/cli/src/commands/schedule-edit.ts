@@ -7,7 +7,7 @@ import { usage } from '../failure.ts';
 import { countOf, type Flags, listOf, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
 import { mountOf, taskOf } from './run-create.ts';
-import { scheduleView } from './schedule-views.ts';
+import { nextOf, scheduleView } from './schedule-views.ts';
 
 export async function createSchedule(
   context: Context,
@@ -25,7 +25,8 @@ export async function createSchedule(
       'name the role that its runs have',
     );
   const body = { ...fieldsOf(flags), run: templateOf(context, flags, {}), paused: flags['paused'] === true };
-  await put(context, name, { ...body, ...consentOf(flags) }, {});
+  // A name that is taken is refused: what stands under it may be somebody's consent.
+  await put(context, name, { ...body, ...consentOf(flags) }, { 'if-none-match': '*' }, 'created');
   return undefined;
 }
 
@@ -34,11 +35,12 @@ export async function editSchedule(
   [name = '']: readonly (string | undefined)[],
   flags: Flags,
 ): Promise<undefined> {
+  checkEdit(flags, context.passed, `sally schedule consent ${name}`);
   const before = await context.api.get<Schedule>(`/v1/schedules/${encodeURIComponent(name)}`);
   const run = templateOf(context, flags, before.run ?? {});
   const body = { ...before, ...fieldsOf(flags), run, ...consentOf(flags) };
   // What was read is what is changed: an edit in between answers a conflict.
-  await put(context, name, body, { 'if-match': `"${before.version}"` });
+  await put(context, name, body, { 'if-match': `"${before.version}"` }, 'changed');
   return undefined;
 }
 
@@ -47,14 +49,28 @@ async function put(
   name: string,
   body: object,
   headers: Readonly<Record<string, string>>,
+  done: string,
 ): Promise<void> {
   const stored = await api.send<Schedule>('PUT', `/v1/schedules/${encodeURIComponent(name)}`, body, headers);
   await printer.one(stored, scheduleView, () => [
-    `schedule ${visibleLine(stored.name)} is applied as version ${stored.version}; next ${stored.next_at ?? 'never'}`,
+    `schedule ${visibleLine(stored.name)} is ${done}; next ${visibleLine(nextOf(stored))}`,
     ...(stored.consent_needed
       ? [`it fires nothing until somebody consents: sally schedule consent ${visibleLine(stored.name)}`]
       : []),
   ]);
+}
+
+/** Options that say who consents and where to, rather than what a thing is. */
+const besides: ReadonlySet<string> = new Set(['consent', 'output', 'url', 'token', 'timeout', 'input', 'verbose']);
+
+/** An edit that changes nothing would ask for consent again all the same. */
+export function checkEdit(flags: Flags, passed: readonly string[], consent: string): void {
+  if (passed.length > 0 || Object.keys(flags).some((name) => !besides.has(name))) return;
+  throw usage(
+    'nothing is to be changed',
+    'no option says what',
+    `add one, such as --task TEXT; consent alone is ${consent}`,
+  );
 }
 
 /** Options that are fields of the schedule itself; what is not given stays. */
@@ -102,6 +118,15 @@ export function termsOf(flags: Flags): object {
   return {
     ...(runs === undefined ? {} : { max_runs: runs }),
     ...(perDay === undefined ? {} : { max_per_day: perDay }),
-    ...(expires === undefined ? {} : { ttl_seconds: Math.ceil(parseDuration(expires) / 1_000) }),
+    ...(expires === undefined ? {} : { ttl_seconds: lifeOf(expires) }),
   };
+}
+
+/** Longest life of a grant, in seconds. */
+const longest = 90 * 86_400;
+
+function lifeOf(duration: string): number {
+  const seconds = Math.ceil(parseDuration(duration) / 1_000);
+  if (seconds >= 1 && seconds <= longest) return seconds;
+  throw usage('--expires-in is not usable', `${duration} is not between 1s and 90 days`, 'give at most 2160h');
 }

@@ -4,20 +4,27 @@ import type { Firing, RunTemplate, Schedule } from '../client/resources.ts';
 import { showAge } from '../duration.ts';
 import type { View } from '../output/printer.ts';
 import { visibleLine } from '../output/visible.ts';
+import { zoned } from '../output/zoned.ts';
 import { mountsOf } from './views.ts';
 
 /** What a schedule or subscription does, in a word. */
 export const stateOf = (schedule: Pick<Schedule, 'paused' | 'consent_needed'>): string =>
   schedule.paused ? 'paused' : schedule.consent_needed ? 'needs consent' : 'on';
 
+/** When it fires next, as its own zone has it. */
+export const nextOf = ({ next_at, time_zone }: Schedule): string =>
+  next_at === undefined ? 'never' : `${zoned(next_at, time_zone)} (${time_zone})`;
+
 export const scheduleView: View<Schedule> = {
   name: (schedule) => schedule.name,
+  kind: 'Schedule',
+  empty: 'no schedules; make one: sally schedule create NAME --cron @daily --role ROLE --task TEXT',
   columns: [
     { title: 'name', of: (schedule) => schedule.name },
     { title: 'state', of: stateOf },
     { title: 'cron', of: (schedule) => schedule.cron, most: 24 },
     { title: 'zone', of: (schedule) => schedule.time_zone },
-    { title: 'next', of: (schedule) => schedule.next_at ?? '' },
+    { title: 'next', of: ({ next_at, time_zone }) => (next_at === undefined ? '' : zoned(next_at, time_zone)) },
     { title: 'runs', of: ({ run }) => run?.role || `(${run?.runner ?? ''})` },
     { title: 'overlap', of: (schedule) => schedule.overlap },
     { title: 'misfire', of: (schedule) => schedule.misfire },
@@ -26,6 +33,7 @@ export const scheduleView: View<Schedule> = {
 
 export const firingView: View<Firing> = {
   name: (firing) => firing.id,
+  empty: 'it has not fired yet',
   columns: [
     { title: 'due', of: (firing) => firing.due_at ?? '' },
     { title: 'outcome', of: (firing) => firing.outcome ?? 'deciding' },
@@ -43,11 +51,12 @@ export function describeSchedule(schedule: Schedule): string[] {
     ['id', schedule.id],
     ['state', stateOf(schedule)],
     ['cron', `${schedule.cron} (${schedule.time_zone})`],
-    ['next', schedule.next_at],
+    ['next', nextOf(schedule)],
     ...templateRows(schedule.run ?? {}),
     ['overlap', schedule.overlap],
     ['misfire', schedule.misfire === 'run_all' ? `run_all (at most ${schedule.misfire_cap})` : schedule.misfire],
     ['grant', schedule.grant],
+    ['to consent', schedule.consent_needed ? `sally schedule consent ${schedule.name}` : ''],
     ['spec hash', schedule.spec_hash],
     ['version', String(schedule.version)],
     ['created', `${schedule.created_at ?? ''} by ${schedule.created_by}`],

@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import type { Firing, Grant, Schedule } from '../client/resources.ts';
 import type { Context } from '../context.ts';
 import { exit } from '../exit.ts';
+import { Failure } from '../failure.ts';
 import { type Flags, isSet, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
 import { termsOf } from './schedule-edit.ts';
-import { describeSchedule, firingView, scheduleView, stateOf } from './schedule-views.ts';
+import { describeSchedule, firingView, nextOf, scheduleView, stateOf } from './schedule-views.ts';
 import { grantView } from './views.ts';
 import { followRun } from './watch.ts';
 
@@ -44,7 +45,7 @@ export async function resumeSchedule(
 async function act({ api, printer }: Context, name: string, verb: string): Promise<undefined> {
   const schedule = await api.send<Schedule>('POST', `${path(name)}:${verb}`, {});
   await printer.one(schedule, scheduleView, () => [
-    `schedule ${visibleLine(schedule.name)} is ${stateOf(schedule)}; next ${schedule.next_at ?? 'never'}`,
+    `schedule ${visibleLine(schedule.name)} is ${stateOf(schedule)}; next ${visibleLine(nextOf(schedule))}`,
   ]);
   return undefined;
 }
@@ -60,12 +61,31 @@ export async function runSchedule(
   const firing = await api.send<Firing>('POST', `${path(name)}:run`, {}, { 'idempotency-key': key });
   if (isSet(flags, 'wait') && firing.run !== '')
     return followRun(context, firing.run, { byResult: true, verbose: isSet(flags, 'verbose') });
+  const none = firing.outcome === 'refused' || firing.outcome === 'skipped';
+  if (none && !printer.isData) throw startedNone(name, firing);
   await printer.one(firing, firingView, () => [
     firing.run === ''
-      ? `it started no run: ${visibleLine(firing.outcome ?? 'deciding')} (${visibleLine(firing.reason)})`
+      ? `no run yet: ${visibleLine(firing.outcome ?? 'deciding')} (${visibleLine(firing.reason)})`
       : visibleLine(firing.run),
   ]);
-  return firing.outcome === 'refused' || firing.outcome === 'skipped' ? exit.conflict : exit.ok;
+  return none ? exit.conflict : exit.ok;
+}
+
+/** A firing without a run, as an error with its next step. */
+function startedNone(name: string, { outcome, reason }: Firing): Failure {
+  const next =
+    reason === 'consent_needed' || reason.startsWith('identity.grant_')
+      ? `consent to it as it is: sally schedule consent ${name}`
+      : reason === 'overlap'
+        ? 'wait for its run, or end it (`sally ps`), or edit it with --overlap allow'
+        : `see what it did before: sally schedule history ${name}`;
+  return Failure.of(
+    exit.conflict,
+    reason,
+    `schedule ${name} started no run`,
+    `the firing was ${outcome ?? 'not decided'}`,
+    next,
+  );
 }
 
 export async function consentSchedule(

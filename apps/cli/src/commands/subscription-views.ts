@@ -18,6 +18,8 @@ const wants = ({ types, source, subject, expression }: Subscription): string => 
 
 export const subscriptionView: View<Subscription> = {
   name: (subscription) => subscription.name,
+  kind: 'Subscription',
+  empty: 'no subscriptions; make one: sally subscription create NAME --type TYPE --role ROLE --task TEXT',
   columns: [
     { title: 'name', of: (subscription) => subscription.name },
     { title: 'state', of: stateOf },
@@ -37,6 +39,7 @@ export function describeSubscription(subscription: Subscription): string[] {
     ...templateRows(subscription.run ?? {}),
     ['overlap', subscription.overlap],
     ['grant', subscription.grant],
+    ['to consent', subscription.consent_needed ? `sally subscription consent ${subscription.name}` : ''],
     ['spec hash', subscription.spec_hash],
     ['version', String(subscription.version)],
     ['created', `${subscription.created_at ?? ''} by ${subscription.created_by}`],

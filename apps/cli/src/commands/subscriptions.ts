@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { usage } from '../failure.ts';
 import { countOf, type Flags, listOf, textOf } from '../flags.ts';
 import { visibleLine } from '../output/visible.ts';
-import { consentOf, templateOf, termsOf } from './schedule-edit.ts';
+import { checkEdit, consentOf, templateOf, termsOf } from './schedule-edit.ts';
 import { firingView } from './schedule-views.ts';
 import { describeSubscription, subscriptionView } from './subscription-views.ts';
 import { grantView } from './views.ts';
@@ -22,16 +22,17 @@ export async function createSubscription(context: Context, [name = '']: Args, fl
       'name the role that its runs have',
     );
   const body = { ...fieldsOf(flags), run: templateOf(context, flags, {}), ...consentOf(flags) };
-  await put(context, name, body, {});
+  await put(context, name, body, { 'if-none-match': '*' }, 'created');
   return undefined;
 }
 
 export async function editSubscription(context: Context, [name = '']: Args, flags: Flags): Promise<undefined> {
+  checkEdit(flags, context.passed, `sally subscription consent ${name}`);
   const before = await context.api.get<Subscription>(path(name));
   const run = templateOf(context, flags, before.run ?? {});
   // What was read is what is changed: an edit in between answers a conflict.
   const ifMatch = { 'if-match': `"${before.version}"` };
-  await put(context, name, { ...before, ...fieldsOf(flags), run, ...consentOf(flags) }, ifMatch);
+  await put(context, name, { ...before, ...fieldsOf(flags), run, ...consentOf(flags) }, ifMatch, 'changed');
   return undefined;
 }
 
@@ -40,10 +41,11 @@ async function put(
   name: string,
   body: object,
   headers: Readonly<Record<string, string>>,
+  done: string,
 ): Promise<void> {
   const stored = await api.send<Subscription>('PUT', path(name), body, headers);
   await printer.one(stored, subscriptionView, () => [
-    `subscription ${visibleLine(stored.name)} is applied as version ${stored.version}`,
+    `subscription ${visibleLine(stored.name)} is ${done}`,
     ...(stored.consent_needed
       ? [`it fires nothing until somebody consents: sally subscription consent ${visibleLine(stored.name)}`]
       : []),

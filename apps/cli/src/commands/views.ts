@@ -10,6 +10,7 @@ export const mountsOf = (of: {
 
 export const runView = (now: number): View<Run> => ({
   name: (run) => run.id,
+  empty: 'no such runs; ask for one: sally run create ROLE --task TEXT',
   columns: [
     { title: 'id', of: (run) => run.id },
     { title: 'state', of: (run) => run.state },
@@ -22,6 +23,7 @@ export const runView = (now: number): View<Run> => ({
 
 export const workspaceView = (now: number): View<Workspace> => ({
   name: (workspace) => workspace.name,
+  empty: 'no workspaces; make one: sally workspace create NAME, or sally workspace import NAME PATH',
   columns: [
     { title: 'name', of: (workspace) => workspace.name },
     { title: 'state', of: (workspace) => workspace.state },
@@ -53,6 +55,8 @@ export const commitView = (now: number): View<Commit> => ({
 
 export const roleView: View<Role> = {
   name: (role) => role.name,
+  kind: 'Role',
+  empty: 'no roles; make one: sally role apply FILE',
   columns: [
     { title: 'name', of: (role) => role.name },
     { title: 'runner', of: (role) => role.runner },
@@ -66,6 +70,7 @@ export const roleView: View<Role> = {
 
 export const grantView = (now: number): View<Grant> => ({
   name: (grant) => grant.id,
+  empty: 'no such grants; whoever makes a schedule or subscription gives one, or: sally schedule consent NAME',
   columns: [
     { title: 'id', of: (grant) => grant.id },
     { title: 'state', of: (grant) => grant.state },
@@ -80,6 +85,7 @@ export const grantView = (now: number): View<Grant> => ({
 
 export const runnerView: View<Runner> = {
   name: (runner) => runner.runner,
+  empty: 'no edge is heard; see why: sally status',
   columns: [
     { title: 'runner', of: (runner) => runner.runner },
     { title: 'edge', of: (runner) => runner.edge },
@@ -93,6 +99,7 @@ export const runnerView: View<Runner> = {
 
 export const auditView: View<AuditEvent> = {
   name: (event) => event.id,
+  empty: 'the log has no such events',
   columns: [
     { title: 'seq', of: (event) => event.seq },
     { title: 'time', of: (event) => event.time.slice(0, 23) },

@@ -13,6 +13,7 @@ const at = (name: string): string => `/v1/webhooks/${encodeURIComponent(name)}`;
 
 const webhookView: View<Webhook> = {
   name: (webhook) => webhook.name,
+  empty: 'no webhooks; make one: sally webhook create NAME',
   columns: [
     { title: 'name', of: (webhook) => webhook.name },
     { title: 'path', of: (webhook) => webhook.path },
@@ -38,7 +39,8 @@ export async function createWebhook(context: Context, [name = '']: Args, flags: 
   const { api, printer } = context;
   const body = { source: textOf(flags, 'source') ?? '', type: textOf(flags, 'type') ?? '' };
   const webhook = await api.send<Webhook>('PUT', at(name), body);
-  await printer.one(webhook, webhookView, () => told(context, webhook));
+  const kept = webhook.secret === undefined ? ['it was there before, and its secret stays as it is'] : [];
+  await printer.one(webhook, webhookView, () => [...told(context, webhook), ...kept]);
   return undefined;
 }
 

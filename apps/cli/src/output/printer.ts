@@ -13,6 +13,10 @@ export type Format = (typeof formats)[number];
 export interface View<Item> {
   readonly columns: readonly Column<Item>[];
   readonly name: (item: Item) => string;
+  /** Said in place of a table without rows: that there are none, and what makes one. */
+  readonly empty?: string;
+  /** Word that `apply` knows it by; YAML of one thing begins with it, so that it goes back. */
+  readonly kind?: string;
 }
 
 export interface Terminal {
@@ -63,6 +67,7 @@ export class Printer {
   async list<Item>(items: readonly Item[], view: View<Item>, whole: unknown = { items }): Promise<void> {
     switch (this.format) {
       case 'table':
+        if (items.length === 0 && view.empty !== undefined) return this.note(view.empty);
         return renderTable(items, view.columns).forEach((text) => this.line(text));
       case 'name':
         return items.forEach((item) => this.line(visibleLine(view.name(item))));
@@ -80,7 +85,8 @@ export class Printer {
     if (this.format === 'table')
       return (lines?.() ?? renderTable([item], view.columns)).forEach((text) => this.line(text));
     if (this.format === 'json') return this.line(JSON.stringify(item, null, 2));
-    if (this.format === 'yaml') return this.line(await yaml(item));
+    if (this.format === 'yaml')
+      return this.line(await yaml(view.kind === undefined ? item : { kind: view.kind, ...item }));
     return this.list([item], view);
   }
 

@@ -16,7 +16,7 @@ export function scheduleCommands(program: Command, bind: Bind): void {
     lazy(async () => (await edit()).createSchedule),
   );
   bind(
-    written(schedules.command('edit <name>').description('change what is given; an edit needs consent again, yours')),
+    written(schedules.command('edit <name>').description('change what is given, and consent to it as it is then')),
     lazy(async () => (await edit()).editSchedule),
   );
   bind(
@@ -24,7 +24,7 @@ export function scheduleCommands(program: Command, bind: Bind): void {
     lazy(async () => (await load()).listSchedules),
   );
   bind(
-    schedules.command('get <name>').description('show a schedule; -o yaml with kind: Schedule goes through apply'),
+    schedules.command('get <name>').description('show a schedule; -o yaml goes back through apply'),
     lazy(async () => (await load()).getSchedule),
   );
   bind(

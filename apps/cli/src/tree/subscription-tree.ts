@@ -15,9 +15,7 @@ export function subscriptionCommands(program: Command, bind: Bind): void {
     lazy(async () => (await load()).createSubscription),
   );
   bind(
-    written(
-      subscriptions.command('edit <name>').description('change what is given; an edit needs consent again, yours'),
-    )
+    written(subscriptions.command('edit <name>').description('change what is given, and consent to it as it is then'))
       .option('--paused', 'stop firing')
       .option('--no-paused', 'go on firing'),
     lazy(async () => (await load()).editSubscription),
@@ -27,9 +25,7 @@ export function subscriptionCommands(program: Command, bind: Bind): void {
     lazy(async () => (await load()).listSubscriptions),
   );
   bind(
-    subscriptions
-      .command('get <name>')
-      .description('show a subscription; -o yaml with kind: Subscription goes through apply'),
+    subscriptions.command('get <name>').description('show a subscription; -o yaml goes back through apply'),
     lazy(async () => (await load()).getSubscription),
   );
   bind(

@@ -9,11 +9,12 @@ import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { type Db, isUniqueViolation, Store } from '@sallyport/store/store';
 import { cronTimes } from '../cron/cron-times.ts';
-import { conflict, limitInvalid, roleNotFound, triggerChanged, triggerNotFound } from '../faults.ts';
+import { conflict, limitInvalid, roleNotFound, triggerExists } from '../faults.ts';
 import { FiringAlarm } from '../firings/firing-alarm.ts';
 import { RoleStore } from '../roles/role.store.ts';
 import { scheduleMissing } from '../trigger-faults.ts';
 import { changeRow } from '../triggers/change-record.ts';
+import { checkExpected, type Expected } from '../triggers/check-expected.ts';
 import { checkWithRole } from '../triggers/check-template.ts';
 import { checkMayConsent, GiveConsent } from '../triggers/give-consent.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
@@ -21,11 +22,10 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { type ScheduleSpec, scheduleWire, specBytes, specHash, specOf } from './schedule.ts';
 import { checkSchedule } from './validate-schedule.ts';
 
-interface Applied {
+interface Applied extends Expected {
   readonly name: string;
   readonly paused: boolean;
   readonly spec: ScheduleSpec;
-  readonly ifVersion: number;
 }
 
 @Injectable()
@@ -41,12 +41,12 @@ export class ApplySchedule {
   ) {}
 
   async execute(request: ApplyScheduleRequest, claims: SessionClaims, token: string): Promise<Schedule> {
-    const { schedule, ifVersion, consent, terms } = request;
+    const { schedule, ifVersion, ifAbsent, consent, terms } = request;
     if (schedule === undefined) throw scheduleMissing();
     if (ifVersion < 0n) throw limitInvalid('/if_version');
     if (consent) checkMayConsent(claims);
     const spec = checkSchedule(schedule, this.clock.now());
-    const applied = { name: schedule.name, paused: schedule.paused, spec, ifVersion: Number(ifVersion) };
+    const applied = { name: schedule.name, paused: schedule.paused, spec, ifVersion: Number(ifVersion), ifAbsent };
     let trigger = await this.#put(applied, claims);
     this.relay.kick();
     if (consent) ({ trigger } = await this.consent.execute(trigger, terms, claims, token));
@@ -58,18 +58,18 @@ export class ApplySchedule {
     try {
       return await this.store.tx(claims.org, (db) => this.#putIn(db, applied, claims));
     } catch (error) {
-      if (isUniqueViolation(error, 'trigger_name')) throw conflict(applied.name);
+      if (isUniqueViolation(error, 'trigger_name'))
+        throw applied.ifAbsent ? triggerExists('schedule', applied.name) : conflict(applied.name);
       throw error;
     }
   }
 
-  async #putIn(db: Db, { name, paused, spec, ifVersion }: Applied, claims: SessionClaims): Promise<Trigger> {
+  async #putIn(db: Db, { name, paused, spec, ...expected }: Applied, claims: SessionClaims): Promise<Trigger> {
     const role = spec.template.role === '' ? undefined : await this.roles.get(db, claims.env, spec.template.role);
     if (spec.template.role !== '' && role === undefined) throw roleNotFound(spec.template.role);
     checkWithRole(spec.template, role, '/schedule/run');
     const before = await this.triggers.lockNamed(db, { environment: claims.env, kind: 'schedule', name });
-    if (before === undefined && ifVersion > 0) throw triggerNotFound('schedule', name);
-    if (before !== undefined && ifVersion > 0 && before.version !== ifVersion) throw triggerChanged(before.version);
+    checkExpected(before, { kind: 'schedule', name }, expected);
     const now = this.clock.now();
     const kept: Trigger = before ?? {
       id: newId('schedule', now),

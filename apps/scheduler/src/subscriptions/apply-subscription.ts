@@ -15,11 +15,11 @@ import {
   roleNotFound,
   subscriptionMissing,
   subscriptionsFull,
-  triggerChanged,
-  triggerNotFound,
+  triggerExists,
 } from '../faults.ts';
 import { RoleStore } from '../roles/role.store.ts';
 import { changeRow } from '../triggers/change-record.ts';
+import { checkExpected, type Expected } from '../triggers/check-expected.ts';
 import { checkWithRole } from '../triggers/check-template.ts';
 import { checkMayConsent, GiveConsent } from '../triggers/give-consent.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
@@ -31,11 +31,10 @@ import { checkSubscription } from './validate-subscription.ts';
 /** Subscriptions of one environment: every event is held against each of them. */
 const maxSubscriptions = 500;
 
-interface Applied {
+interface Applied extends Expected {
   readonly name: string;
   readonly paused: boolean;
   readonly spec: SubscriptionSpec;
-  readonly ifVersion: number;
 }
 
 @Injectable()
@@ -51,14 +50,20 @@ export class ApplySubscription {
   ) {}
 
   async execute(request: ApplySubscriptionRequest, claims: SessionClaims, token: string): Promise<Subscription> {
-    const { subscription, ifVersion, consent, terms } = request;
+    const { subscription, ifVersion, ifAbsent, consent, terms } = request;
     if (subscription === undefined) throw subscriptionMissing();
     if (ifVersion < 0n) throw limitInvalid('/if_version');
     if (consent) checkMayConsent(claims);
     const spec = checkSubscription(subscription);
     const wrong = spec.expression === '' ? undefined : await this.judge.check(claims.org, spec.expression);
     if (wrong !== undefined) throw filterInvalid('/subscription/expression', wrong);
-    const applied = { name: subscription.name, paused: subscription.paused, spec, ifVersion: Number(ifVersion) };
+    const applied = {
+      name: subscription.name,
+      paused: subscription.paused,
+      spec,
+      ifVersion: Number(ifVersion),
+      ifAbsent,
+    };
     let trigger = await this.#put(applied, claims);
     this.relay.kick();
     if (consent) ({ trigger } = await this.consent.execute(trigger, terms, claims, token));
@@ -69,18 +74,18 @@ export class ApplySubscription {
     try {
       return await this.store.tx(claims.org, (db) => this.#putIn(db, applied, claims));
     } catch (error) {
-      if (isUniqueViolation(error, 'trigger_name')) throw conflict(applied.name);
+      if (isUniqueViolation(error, 'trigger_name'))
+        throw applied.ifAbsent ? triggerExists('subscription', applied.name) : conflict(applied.name);
       throw error;
     }
   }
 
-  async #putIn(db: Db, { name, paused, spec, ifVersion }: Applied, claims: SessionClaims): Promise<Trigger> {
+  async #putIn(db: Db, { name, paused, spec, ...expected }: Applied, claims: SessionClaims): Promise<Trigger> {
     const role = spec.template.role === '' ? undefined : await this.roles.get(db, claims.env, spec.template.role);
     if (spec.template.role !== '' && role === undefined) throw roleNotFound(spec.template.role);
     checkWithRole(spec.template, role, '/subscription/run');
     const before = await this.triggers.lockNamed(db, { environment: claims.env, kind: 'subscription', name });
-    if (before === undefined && ifVersion > 0) throw triggerNotFound('subscription', name);
-    if (before !== undefined && ifVersion > 0 && before.version !== ifVersion) throw triggerChanged(before.version);
+    checkExpected(before, { kind: 'subscription', name }, expected);
     if (before === undefined && (await this.#isFull(db, claims.env))) throw subscriptionsFull(maxSubscriptions);
     const stored = await this.triggers.put(db, {
       ...(before ?? this.#fresh(name, spec, claims)),
