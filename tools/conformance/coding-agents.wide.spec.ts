@@ -47,7 +47,7 @@ async function applyRole(runner: string): Promise<void> {
     provider: {
       name: 'guarded',
       dialect: dialect.replace('DIALECT_', '').toLowerCase(),
-      base_url: modelUrl,
+      base_url: `${modelUrl}/of/${runner}`,
       model: 'scripted-agent',
       credential: 'planted',
     },
@@ -111,6 +111,10 @@ describe("a provider's key", () => {
       expect(text).toContain('sallyport-no-key');
       expect(text).not.toContain(plantedKey);
       expect(JSON.stringify(events)).not.toContain(plantedKey);
+      // Whatever address a provider has is what was asked, and all that was.
+      expect(model.log.all().some(({ path }) => path.startsWith(`/of/${runner}/`))).toBe(true);
+      const refused = events.filter(({ type, data }) => type === 'egress.decided' && data['allowed'] !== true);
+      expect(refused.filter(({ data }) => !String(data['noise']).startsWith(`${runner}.`))).toEqual([]);
     },
     runMs,
   );

@@ -19,6 +19,7 @@ const patienceMs = 180_000;
 
 /** Rows of the scripted model's log. */
 interface Asked {
+  readonly path: string;
   readonly model: string;
   readonly body: unknown;
   readonly status: number;
@@ -58,7 +59,7 @@ export class Kit {
     const runner = subject.name.replaceAll(' ', '-');
     const slug = scenario.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
     const workspace = await this.workspaceOf(runner);
-    const role = await this.applyRole(subject, `${runner}-${slug}`, scenario);
+    const role = `${runner}-${slug}`;
     const name = `${slug}.txt`;
     const path = `/workspace/${workspace}/${name}`;
     const marker = `token-${runner}-${slug}-7f3a`;
@@ -71,17 +72,18 @@ export class Kit {
       ...(subject.argv.length > 0 && { argv: subject.argv }),
     });
     if (scenario.before !== undefined) {
+      await this.applyRole(subject, role, `${role}-before`, scenario);
       const { id } = await this.stack.create(ask(scenario.before(path), `Remember ${marker}.`));
       await this.stack.ended(id, patienceMs);
     }
-    await fetch(`${this.model}/_scripted/requests`, { method: 'DELETE' });
+    await this.applyRole(subject, role, role, scenario);
     const { id } = await this.stack.create(ask(scenario.steps(path), 'Do it.'));
     if (scenario.meanwhile === 'cancel') {
-      await this.untilAnnounced(id);
+      await this.untilAnnounced(id, role);
       await this.stack.rest.post(`/v1/runs/${id}:cancel`, {});
     }
     const run = await this.stack.ended(id, patienceMs);
-    const asked = await this.asked();
+    const asked = await this.asked(role);
     return {
       ...outcomeOf(run),
       events: await this.stack.events(id),
@@ -99,8 +101,9 @@ export class Kit {
     return name;
   }
 
-  private async applyRole({ runner, dialect }: Subject, name: string, scenario: Scenario): Promise<string> {
-    const provider = { name: 'scripted', dialect, base_url: this.model, model: 'scripted-agent' };
+  /** The model is asked below `folder`, so that cells at the same time are told apart. */
+  private async applyRole({ runner, dialect }: Subject, name: string, folder: string, scenario: Scenario) {
+    const provider = { name: 'scripted', dialect, base_url: `${this.model}/${folder}`, model: 'scripted-agent' };
     await this.stack.rest.put(`/v1/roles/${name}`, {
       name,
       runner,
@@ -110,13 +113,12 @@ export class Kit {
       ...(scenario.idleSeconds !== undefined && { limits: { idle_seconds: scenario.idleSeconds } }),
       ...(!this.stack.limited && { profile: 'best-effort' }),
     });
-    return name;
   }
 
   /** Until a command of the run has said that it runs. */
-  private async untilAnnounced(id: string): Promise<void> {
+  private async untilAnnounced(id: string, folder: string): Promise<void> {
     const deadline = Date.now() + patienceMs;
-    while (!(await this.asked()).some(({ model }) => model === announced)) {
+    while (!(await this.asked(folder)).some(({ model }) => model === announced)) {
       if (Date.now() > deadline) throw new Error(`run ${id} never came so far`);
       await this.stack.rest.get(`/v1/runs/${id}?wait=1s`);
     }
@@ -128,10 +130,10 @@ export class Kit {
     return response.ok ? text : undefined;
   }
 
-  /** What the model was asked in this run. */
-  private async asked(): Promise<readonly Asked[]> {
-    const answer: unknown = await (await fetch(`${this.model}/_scripted/requests`)).json();
-    return (Array.isArray(answer) ? answer : ((answer as { requests?: unknown }).requests ?? [])) as readonly Asked[];
+  /** What the model was asked below a folder. */
+  private async asked(folder: string): Promise<readonly Asked[]> {
+    const answer = (await (await fetch(`${this.model}/_scripted/requests`)).json()) as { requests: readonly Asked[] };
+    return answer.requests.filter(({ path }) => path.startsWith(`/${folder}/`));
   }
 }
 

@@ -8,6 +8,7 @@ import { startBroker } from '../wide/broker.ts';
 import { requirements } from '../wide/requirements.ts';
 import { backends, environmentOf } from './backends.ts';
 import { type Cell, Kit } from './kit.ts';
+import { runAll } from './lanes.ts';
 import { scenarios } from './scenarios.ts';
 import { subjects } from './subjects.ts';
 import { renderConformance } from './table.ts';
@@ -39,6 +40,12 @@ const names = chosen(
 );
 const wanted = chosen(backends, values.backend);
 
+function tell(cell: Cell): Cell {
+  const { backend, runner, scenario, wrong, seconds } = cell;
+  say(`${backend} ${runner} ${scenario}: ${wrong ?? `ok (${seconds.toFixed(1)} s)`}`);
+  return cell;
+}
+
 await buildAll();
 const broker = await startBroker(requirements, say);
 process.env[wideVariable] = broker.socket;
@@ -51,13 +58,11 @@ try {
     });
     const kit = new Kit(stack, backend);
     try {
-      for (const subject of subjects.filter(({ name }) => runners.includes(name))) {
-        for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
-          const cell = await kit.run(subject, scenario);
-          cells.push(cell);
-          say(`${backend} ${subject.name} ${scenario.name}: ${cell.wrong ?? `ok (${cell.seconds.toFixed(1)} s)`}`);
-        }
-      }
+      const asked = subjects.filter(({ name }) => runners.includes(name));
+      const some = scenarios.filter(({ name }) => names.includes(name));
+      const cellOf = runAll(kit, asked, some);
+      const told = asked.flatMap((subject) => some.map((scenario) => cellOf({ subject, scenario }).then(tell)));
+      cells.push(...(await Promise.all(told)));
     } finally {
       await stack.stop();
     }

@@ -27,3 +27,6 @@ export const subjects: readonly Subject[] = [
   overAcp('gemini', ['gemini', '--acp']),
   overAcp('opencode', ['opencode', 'acp']),
 ];
+
+/** Whom `npm run test:wide` asks: all of them by their own runners, and one over the protocol. */
+export const usualSubjects = subjects.filter(({ name }) => name !== 'acp opencode');
