@@ -65,6 +65,24 @@ describe('an edge', () => {
     expect(most).toBeLessThanOrEqual(2);
   });
 
+  test('with room takes what it can run, however much of what it cannot run has waited longer', async () => {
+    await w.close();
+    // Nothing is looked at again by itself within this test.
+    await begin({ SALLY_LOOK_MS: '600000' });
+    await w.runtime.register(1);
+    const first = await running();
+    const stranger = { role: 'writer', start: aTask(), profile: 'parked' };
+    for (let index = 0; index < 4; index++) {
+      const { run } = await w.api.createRun(stranger, await w.as());
+      await untilRun(w, run?.id ?? '', (each) => each.reason === 'no_edge');
+    }
+    const next = await start();
+    await untilRun(w, next, (run) => run.reason === 'no_capacity');
+    w.runtime.onStart = (id) => w.runtime.runThrough(id);
+    await w.runtime.end(first.dispatch, StopReason.COMPLETED);
+    expect((await ended(next)).state).toBe(RunState.COMPLETED);
+  });
+
   test('that falls silent loses what it ran, after the bound and not before', async () => {
     await w.runtime.register();
     const { id, dispatch } = await running();

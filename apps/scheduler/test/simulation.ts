@@ -14,7 +14,7 @@ import {
   renew,
   requeue,
   start,
-  wait,
+  waitForRoom,
   wishStop,
 } from '../src/dispatches/dispatch.ts';
 import { random } from './random.ts';
@@ -299,7 +299,7 @@ export class History {
 
   *#offer(row: Dispatch): Generator<void> {
     if (this.#wall - this.#heardAt > bounds.leaseMs) {
-      this.#write(row, wait(row, this.#wall + bounds.lookMs, 'no_edge', this.#wall));
+      this.#write(row, waitForRoom(row, 'no_edge', this.#wall, bounds.lookMs));
       return;
     }
     const leased = this.#write(row, lease(row, 'local', this.#wall, bounds));

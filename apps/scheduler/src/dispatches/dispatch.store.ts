@@ -166,14 +166,17 @@ export class DispatchStore {
     );
   }
 
-  /** Makes the oldest dispatches that wait for room due at once. */
-  async wakeWaiting(db: Db, now: number, limit: number): Promise<number> {
+  /** Makes the oldest dispatches that wait for room, and that an edge heard since a time would take, due at once. */
+  async wakeWaiting(db: Db, now: number, heardSince: number, limit: number): Promise<number> {
+    if (limit <= 0) return 0;
     const rows = await db.query(
       `UPDATE dispatch SET due_at = $1, version = version + 1 WHERE id IN (
          SELECT id FROM dispatch WHERE state = 'queued' AND reason IN ('no_capacity', 'no_edge') AND due_at > $1
-         ORDER BY created_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+           AND EXISTS (SELECT 1 FROM edge WHERE edge.state = 'active' AND edge.seen_at > $2
+             AND dispatch.runner = ANY(edge.runners) AND dispatch.profile = ANY(edge.profiles))
+         ORDER BY created_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
        ) RETURNING id`,
-      [now, limit],
+      [now, heardSince, limit],
     );
     return rows.length;
   }

@@ -107,6 +107,20 @@ export const end = (dispatch: Dispatch, reason: string, now: number): Dispatch =
 export const wait = (dispatch: Dispatch, until: number, reason: string, now: number): Dispatch =>
   reason === dispatch.reason ? { ...dispatch, dueAt: until } : { ...dispatch, dueAt: until, reason, since: now };
 
+/** What waits is found by room as it appears; a look of its own is for what nobody noticed, and comes at the latest after this long. */
+const longestLookMs = 30_000;
+
+/** No edge has room for it: the longer it has waited, the longer until its next look, so that a backlog costs little. */
+export function waitForRoom(
+  dispatch: Dispatch,
+  reason: 'no_edge' | 'no_capacity',
+  now: number,
+  lookMs: number,
+): Dispatch {
+  const patience = Math.max(lookMs, Math.min(longestLookMs, Math.floor((now - dispatch.createdAt) / 4)));
+  return wait(dispatch, Math.min(dispatch.endsBy, now + patience), reason, now);
+}
+
 /** Seen alive: the lease goes on and trouble is forgotten. */
 export const renew = (dispatch: Dispatch, now: number, bounds: Bounds): Dispatch => ({
   ...dispatch,

@@ -21,7 +21,7 @@ import { RunStore } from '../runs/run.store.ts';
 import { type RunRecord, unitOf } from '../runs/run.ts';
 import { Wake } from '../wake.ts';
 import { DispatchStore } from './dispatch.store.ts';
-import { type Bounds, type Dispatch, lease, requeue, wait } from './dispatch.ts';
+import { type Bounds, type Dispatch, lease, requeue, waitForRoom } from './dispatch.ts';
 import { EdgeSight } from './edge-sight.ts';
 import { cancellation, failure } from './outcome.ts';
 import { refusalOf } from './refusal.ts';
@@ -97,7 +97,7 @@ export class OfferDispatch {
     }
     await this.dispatches.save(
       db,
-      wait(queued, now + this.#bounds.lookMs, places.length === 0 ? 'no_edge' : 'no_capacity', now),
+      waitForRoom(queued, places.length === 0 ? 'no_edge' : 'no_capacity', now, this.#bounds.lookMs),
     );
     return undefined;
   }

@@ -90,7 +90,8 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const now = this.clock.now();
     if (room > 0) {
       const due = await this.store.system(async (db) => {
-        await this.dispatches.wakeWaiting(db, now, await this.edges.room(db, now - this.config.SALLY_LEASE_MS));
+        const heardSince = now - this.config.SALLY_LEASE_MS;
+        await this.dispatches.wakeWaiting(db, now, heardSince, await this.edges.room(db, heardSince));
         return this.dispatches.claimDue(db, now, this.config.SALLY_OFFER_MS, room);
       });
       for (const dispatch of due) this.#track(dispatch.id, this.attend.execute(dispatch));
