@@ -44,10 +44,19 @@ describe('updates of an agent', () => {
   test.each<[string, Line]>([
     ['that failed', { status: 'failed' }],
     ['whose command ended with another code than 0', { status: 'completed', rawOutput: { exit_code: 3 } }],
+    [
+      'whose last line is the exit code',
+      {
+        status: 'completed',
+        content: [{ type: 'content', content: { type: 'text', text: 'x\nCommand exited with code: 3' } }],
+      },
+    ],
     ['whose exit code stands in its metadata', { status: 'completed', rawOutput: { metadata: { exit: 3 } } }],
   ])('tell a call %s as not ok', (_, over) => {
     const { events } = readAll([call({ kind: 'execute', status: 'in_progress' }), update(over)]);
-    expect(events).toContainEqual({ toolCompleted: { call: 'c1', tool: 'execute', ok: false, text: '' } });
+    expect(events).toContainEqual({
+      toolCompleted: { call: 'c1', tool: 'execute', ok: false, text: expect.any(String) },
+    });
   });
 
   test('tell a call without an end as not ok, and a second end not at all', () => {

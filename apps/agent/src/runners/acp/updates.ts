@@ -3,6 +3,7 @@
 import type { AgentEvent } from '../../event.ts';
 import type { Line } from '../cli/adapter.ts';
 import { count, list, record, shown, text } from '../cli/line-fields.ts';
+import { failedCommand } from '../gemini/reader.ts';
 import { clip } from '../native/tools/tool.ts';
 import type { Called } from './permission.ts';
 
@@ -135,8 +136,10 @@ export class Updates {
     const events = call.told ? [] : this.began(id, call, update);
     if (call.ended || (status !== 'completed' && status !== 'failed')) return events;
     this.calls.set(id, { ...call, told: true, ended: true });
-    const ok = status === 'completed' && exitCode(update['rawOutput']) === 0;
     const said = list(update['content']).map((part) => textOf(record(part)));
+    const hasFailed =
+      exitCode(update['rawOutput']) !== 0 || (call.kind === 'execute' && failedCommand.test(said.at(-1) ?? ''));
+    const ok = status === 'completed' && !hasFailed;
     const changed = ok && writers.has(call.kind) ? [...call.paths].filter((path) => path.startsWith(workspaces)) : [];
     return [
       ...events,

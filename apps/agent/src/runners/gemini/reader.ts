@@ -13,8 +13,8 @@ const workspaces = '/workspace/';
 /** Tools that change the file their parameters name. */
 const writers: ReadonlySet<string> = new Set(['write_file', 'replace']);
 
-/** A command that failed is a success to it, and says so in its last line. */
-const failedCommand = /(?:^|\n)Command exited with code: [1-9]\d*\s*$/;
+/** A command that failed is a success to it, and its last line says that it failed: our own shell's words, where it has none. */
+export const failedCommand = /(?:^|\n)Command exited with code: [1-9]\d*\s*$/;
 
 /** Errors of a call that was refused rather than run. */
 const refusals: ReadonlySet<string> = new Set(['policy_violation', 'tool_not_registered']);
