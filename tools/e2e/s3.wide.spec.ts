@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -95,6 +95,37 @@ describe('the product on an S3 bucket', () => {
     expect(await linesByClone(remembered)).toBe('one\ntwo\n');
     await remembered.stop(false);
   }, 240_000);
+
+  test.each([
+    ['missing', (file: string) => rmSync(file)],
+    ['altered', (file: string) => writeFileSync(file, readFileSync(file).fill(7, 100, 101))],
+  ])(
+    'says that an object is %s, and serves nothing of it',
+    async (how, damage) => {
+      const data = folder();
+      await server.bucket(`spoilt-${how}`);
+      const whole = await start(data, '--bucket', `s3:spoilt-${how}`);
+      await append(whole, 'kept');
+      await whole.stop(false);
+      const packs = globSync('org/*/ws/demo/packs/*', { cwd: server.filesOf(`spoilt-${how}`) });
+      expect(packs).not.toHaveLength(0);
+      for (const pack of packs) damage(join(server.filesOf(`spoilt-${how}`), pack));
+      // As on a fresh machine: what was read and found sound before is not there.
+      rmSync(join(data, 'workspace'), { recursive: true });
+      const spoilt = await start(data);
+      const answer = await spoilt.rest.raw('GET', '/v1/workspaces/demo/files/lines');
+      expect([answer.status, await answer.json()]).toEqual([
+        500,
+        expect.objectContaining({ code: 'workspace.object_damaged' }),
+      ]);
+      const url = `http://sally:${spoilt.rest.token}@127.0.0.1:${spoilt.port}/git/acme/demo`;
+      expect((await git(folder(), 'clone', '-q', url, 'clone')).code).not.toBe(0);
+      const run = await spoilt.exec(['cat', 'lines'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
+      expect(await spoilt.ended(run.id)).toMatchObject({ state: 'failed' });
+      await spoilt.stop(false);
+    },
+    180_000,
+  );
 
   test('says what is missing when the bucket is not there', async () => {
     const said = await refused(folder(), '--bucket', 's3:no-such-bucket');
