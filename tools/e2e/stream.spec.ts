@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { teamUnitOut } from '@sallyport/bus/subject';
 import { readUntil } from './cut-reader.ts';
+import { type Heard, hearUntil, makeTeam } from './cut-team.ts';
 import { type EventView, StartedStack, textOf } from './started-stack.ts';
 
 let stack: StartedStack;
@@ -58,6 +60,63 @@ describe('the stream of a run', () => {
     // What was followed live is what is stored.
     expect((await stack.events(run.id)).map(({ seq }) => seq)).toEqual(seen.map(({ seq }) => seq));
   }, 180_000);
+
+  test('has no gap and no duplicate over NATS either, when the connection is cut a hundred times', async () => {
+    const random = seeded(4_022);
+    const team = await makeTeam(stack, 'listeners');
+    const run = await stack.exec(['sh', '-c', flood]);
+    const subject = teamUnitOut('acme', 'main', run.dispatch);
+    const heard: Heard[] = [];
+    for (let cut = 0; cut < 100; cut += 1) {
+      const bytes = 200 + Math.floor(random() * 2_500);
+      heard.push(...(await hearUntil(team, subject, heard.at(-1)?.place ?? 0, bytes)));
+    }
+    await stack.rest.post(`/v1/runs/${run.id}:cancel`, {});
+    await stack.ended(run.id);
+    const stored = await stack.events(run.id);
+    const last = stored.at(-1)?.seq ?? 0;
+    const everything = Number.POSITIVE_INFINITY;
+    while ((heard.at(-1)?.seq ?? 0) < last)
+      heard.push(...(await hearUntil(team, subject, heard.at(-1)?.place ?? 0, everything, ({ seq }) => seq === last)));
+    expect(heard.length).toBeGreaterThan(100);
+    expect(heard.map(({ seq }) => seq)).toEqual(stored.map(({ seq }) => seq));
+    expect(new Set(heard.map(({ id }) => id)).size).toBe(heard.length);
+  }, 180_000);
+
+  test.each([
+    ['lies in the future', '999999999', 200, undefined],
+    ['is negative', '-1', 400, 'api.invalid_request'],
+    ['is no number', '0x10', 400, 'api.invalid_request'],
+    ['is larger than a number', '9'.repeat(40), 400, 'api.invalid_request'],
+    ['is a list', '1,2', 400, 'api.invalid_request'],
+  ])(
+    'answers a reader whose sequence %s clearly',
+    async (_what, sequence, status, code) => {
+      const run = await stack.exec(['echo', 'hello']);
+      await stack.ended(run.id);
+      const answer = await stack.rest.raw('GET', `/v1/runs/${run.id}/events`, undefined, {
+        accept: 'text/event-stream',
+        'last-event-id': sequence,
+      });
+      expect(answer.status).toBe(status);
+      const text = await answer.text();
+      if (code !== undefined) expect(JSON.parse(text)).toMatchObject({ code });
+      // Nothing that it says it has, and the end of a run that is over.
+      else
+        expect([...text.matchAll(/^(id|event): .*$/gm)].map(([line]) => line)).toEqual([
+          'event: run.transition',
+          'event: end',
+        ]);
+    },
+    60_000,
+  );
+
+  test('of a run that there is not, or that is another’s, is not found', async () => {
+    for (const run of ['run_01ARZ3NDEKTSV4RRFFQ69G5FAV', 'run_', '..%2Fkeys', 'r'.repeat(2_000)])
+      expect([run, (await stack.rest.raw('GET', `/v1/runs/${run}/events`)).status]).toEqual([run, 404]);
+    for (const path of ['/v1/runs/%00/events', '/v1/runs/%00', '/v1/runs?role=%00', '/v1/audit/events?run=a%00b'])
+      expect([path, (await stack.rest.raw('GET', path)).status]).toEqual([path, 400]);
+  });
 
   test('gives pieces of a text to who asks for them, and the whole text to everybody', async () => {
     const script = [{ text: 'A sentence that arrives piece by piece.' }];

@@ -19,6 +19,8 @@ export const apiEnv = z.object({
   SALLY_API_STREAMS: z.coerce.number().int().positive().default(2_000),
   /** Milliseconds of silence after which a stream asks anew whether its reader may still read. */
   SALLY_API_RECHECK_MS: z.coerce.number().int().positive().default(15_000),
+  /** Milliseconds for which a reader of a stream may take nothing before it is cut off. */
+  SALLY_API_STALL_MS: z.coerce.number().int().positive().default(30_000),
   /** Folder of the documentation, for the pages that explain a refusal. */
   SALLY_API_DOCS: z.string().default(''),
 });

@@ -168,6 +168,57 @@ describe('the stream of a run', () => {
     expect(response.headers.get('content-type')).toBe('application/problem+json');
   });
 
+  test.each([
+    ['negative', { 'last-event-id': '-1' }, ''],
+    ['no number', { 'last-event-id': 'abc' }, ''],
+    ['a fraction', { 'last-event-id': '1.5' }, ''],
+    ['beyond what a number holds', { 'last-event-id': '99999999999999999999' }, ''],
+    ['two numbers', { 'last-event-id': '1, 2' }, ''],
+    ['negative in the query', {}, '?after=-1'],
+    ['no number in the query', {}, '?after=1e3'],
+    ['a type that there is not', {}, '?types=secrets'],
+    ['an unknown parameter', {}, '?since=1'],
+  ])('is refused before any byte of it when where to go on is %s', async (_what, headers, query) => {
+    const run = stack.scheduler.accept('acme');
+    const given = { accept: 'text/event-stream', ...headers };
+    for (const path of [`/v1/runs/${run.id}/events${query}`, `/v1/audit/tail${query}`]) {
+      const response = await stack.fetch(path, { headers: given });
+      expect([path, response.status]).toEqual([path, 400]);
+      expect(await response.json()).toMatchObject({ code: 'api.invalid_request' });
+    }
+    expect(stack.streams).toBe(0);
+  });
+
+  test('gives a reader from the future nothing but the end, and asks no more often for all that is said', async () => {
+    const run = stack.scheduler.accept('acme');
+    say(run, 'one');
+    const reading = read(`/v1/runs/${run.id}/events`, { 'last-event-id': '1000' });
+    while (stack.streams === 0) await soon();
+    const before = stack.scheduler.service.count('ListOutput');
+    for (let count = 0; count < 300; count += 1) {
+      say(run, 'more');
+      await soon();
+    }
+    expect(stack.scheduler.service.count('ListOutput') - before).toBeLessThan(100);
+    stack.scheduler.end(run.id, RunState.COMPLETED);
+    const { messages } = await reading;
+    expect(idsOf(messages)).toEqual([]);
+    expect(messages.at(-1)?.event).toBe('end');
+  });
+
+  test('gives an event larger than any piece whole', async () => {
+    const run = stack.scheduler.accept('acme');
+    const text = 'é"\\\n'.repeat(100_000);
+    say(run, 'before');
+    say(run, text);
+    say(run, 'after');
+    stack.scheduler.end(run.id, RunState.COMPLETED);
+    const { messages } = await read(`/v1/runs/${run.id}/events`);
+    expect(idsOf(messages)).toEqual([1, 2, 3]);
+    const [, large] = messages.filter(({ id }) => id !== undefined);
+    expect((JSON.parse(large?.data ?? '{}') as { data?: { text?: string } }).data?.text).toBe(text);
+  });
+
   test('has a JSON twin with the same objects', async () => {
     const run = stack.scheduler.accept('acme');
     for (const text of ['one', 'two', 'three']) say(run, text);
@@ -218,6 +269,36 @@ describe('the stream of a run', () => {
       if (lines.includes('event: end')) break;
     }
     expect(seen.map(Number)).toEqual(upTo(1_001));
+  });
+
+  test('is cut off where its reader takes nothing for too long, says so, and goes on behind what was read', async () => {
+    const strict = await FakeStack.start({ SALLY_API_STALL_MS: '300' });
+    const run = strict.scheduler.accept('acme');
+    const text = 'x'.repeat(60_000);
+    for (let count = 0; count < 400; count += 1)
+      strict.scheduler.say(run.id, { case: 'messageCompleted', value: { text } });
+    const stalled = connect(strict.port, '127.0.0.1').pause();
+    stalled.write(
+      `GET /v1/runs/${run.id}/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nauthorization: Bearer ${adaKey}\r\n\r\n`,
+    );
+    while (strict.streams === 0) await soon();
+    while (strict.streams > 0) await soon();
+    let early = '';
+    for await (const chunk of stalled.resume()) {
+      early += String(chunk);
+      if (early.endsWith('\r\n0\r\n\r\n')) break;
+    }
+    expect(early).toMatch(/event: lagged\ndata: {"reason":"reader_stalled"}/);
+    const seen = [...early.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    expect(seen.length).toBeLessThan(400);
+    expect(seen).toEqual(upTo(seen.length));
+    strict.scheduler.end(run.id, RunState.COMPLETED);
+    const rest = await strict.fetch(`/v1/runs/${run.id}/events`, {
+      headers: { accept: 'text/event-stream', 'last-event-id': String(seen.at(-1)) },
+    });
+    const after = [...(await rest.text()).matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    expect([...seen, ...after]).toEqual(upTo(400));
+    await strict.stop();
   });
 
   test('ends when the key behind it is revoked', async () => {

@@ -3,10 +3,11 @@
 import { create } from '@bufbuild/protobuf';
 import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
-import { CheckpointSchema, EventSchema } from '@sallyport/contracts/audit/v1/audit';
+import { CheckpointSchema, type Event, EventSchema } from '@sallyport/contracts/audit/v1/audit';
 import { Fault } from '@sallyport/core/fault';
 import { countSchema, type Endpoint, endpoint } from '../http/endpoint.ts';
-import type { SseEvent } from '../http/sse.ts';
+import { lastEventId } from '../http/last-event-id.ts';
+import type { SseBatch } from '../http/sse.ts';
 import { streamBytes } from '../http/stream-bytes.ts';
 import { Streams } from '../http/streams.ts';
 import { Live } from '../live.ts';
@@ -89,12 +90,12 @@ export class AuditRoutes {
       answers: { 200: { description: 'Events named `audit`', type: 'text/event-stream', schema: z.string() } },
       handle: async ({ c, asker, query }) => {
         const { org, environment } = await asker.session('audit');
-        const last = c.req.header('last-event-id');
-        const resumed = last !== undefined && /^\d{1,15}$/.test(last) ? BigInt(last) + 1n : undefined;
+        const last = lastEventId(c);
         const source = this.source(asker, { org, environment, run: query.run ?? '', kinds: [query.kind ?? []].flat() });
-        const from = resumed ?? (query.from === undefined ? await source.now() : BigInt(query.from));
+        const asked = last === undefined ? query.from : last + 1n;
+        const from = asked === undefined ? await source.now() : BigInt(asked);
         await source.page(from, 1);
-        return this.streams.respond((signal) =>
+        return this.streams.respond(c, (signal) =>
           frames(followAudit(source, { from, signal, recheckMs: this.streams.recheckMs })),
         );
       },
@@ -184,17 +185,18 @@ export class AuditRoutes {
   }
 }
 
-async function* frames(followed: ReturnType<typeof followAudit>): AsyncGenerator<SseEvent[]> {
+async function* frames(followed: ReturnType<typeof followAudit>): AsyncGenerator<SseBatch> {
   try {
     for await (const batch of followed) {
-      yield batch.map((item) => ({
-        id: String(item.seq),
-        event: 'audit',
-        data: JSON.stringify(toRest(EventSchema, item)),
-      }));
+      yield framesOf(batch);
     }
   } catch (error) {
     const { code, reason, message } = Fault.from(error);
     yield [{ event: 'problem', data: JSON.stringify({ code: reason, category: code, detail: message }) }];
   }
+}
+
+function* framesOf(batch: readonly Event[]): SseBatch {
+  for (const item of batch)
+    yield { id: String(item.seq), event: 'audit', data: JSON.stringify(toRest(EventSchema, item)) };
 }

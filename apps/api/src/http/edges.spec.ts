@@ -3,7 +3,7 @@ import { keyOf } from '../session/credential.ts';
 import { etagOf, versionOf } from './etag.ts';
 import { isServedHost } from './hosts.ts';
 import { honoPattern } from './router.ts';
-import { frame } from './sse.ts';
+import { encodeFrame, type SseEvent } from './sse.ts';
 
 const key = `sally_${'k'.repeat(43)}`;
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -83,7 +83,8 @@ describe('a path', () => {
 
 describe('an event on the wire', () => {
   test('has its id only when a reader may resume from it', () => {
-    expect(frame({ id: '4', event: 'raw', data: '{}' })).toBe('id: 4\nevent: raw\ndata: {}\n\n');
-    expect(frame({ event: 'end', data: '{}' })).toBe('event: end\ndata: {}\n\n');
+    const text = (event: SseEvent): string => Buffer.from(encodeFrame(event)).toString();
+    expect(text({ id: '4', event: 'raw', data: '{}' })).toBe('id: 4\nevent: raw\ndata: {}\n\n');
+    expect(text({ event: 'end', data: '{}' })).toBe('event: end\ndata: {}\n\n');
   });
 });

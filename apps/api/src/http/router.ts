@@ -45,10 +45,17 @@ export function honoPattern(path: string): string {
 
 async function serve(endpoint: Endpoint, c: ApiContext, parts: Parts): Promise<Response> {
   const key = endpoint.auth === 'none' ? '' : keyOf(c.req.header('authorization'));
-  const query = check(endpoint.query, flatten(c.req.queries()), 'query');
+  const params = paramsOf(endpoint.path, c);
+  refuseNul(Object.entries(params), 'path');
+  const queries = c.req.queries();
+  refuseNul(
+    Object.entries(queries).flatMap(([name, values]) => values.map((value) => [name, value] as const)),
+    'query',
+  );
+  const query = check(endpoint.query, flatten(queries), 'query');
   const body = endpoint.body === undefined ? undefined : check(endpoint.body, await readJson(c, jsonLimit), 'body');
   const asker = new Asker(parts.sessions, key, c.get('trace'));
-  const work = (): Promise<Response> => endpoint.handle({ c, asker, params: paramsOf(endpoint.path, c), query, body });
+  const work = (): Promise<Response> => endpoint.handle({ c, asker, params, query, body });
   const once = c.req.header('idempotency-key');
   if (once === undefined || endpoint.body === undefined || endpoint.keepsKeys === true) return work();
   const request = { credential: key, key: once, method: c.req.method, path: c.req.path, body };
@@ -59,6 +66,14 @@ function paramsOf(path: string, c: ApiContext): Record<string, string> {
   const verb = /\{\w+\}(:\w+)$/.exec(path)?.[1] ?? '';
   const entries = Object.entries(c.req.param() as Record<string, string>);
   return Object.fromEntries(entries.map(([name, value]) => [name, verb === '' ? value : value.slice(0, -verb.length)]));
+}
+
+/** No name of anything holds a NUL, and no database takes one. */
+function refuseNul(values: Iterable<readonly [string, string]>, where: string): void {
+  const violations = [...values]
+    .filter(([, value]) => value.includes('\0'))
+    .map(([name]) => ({ pointer: `/${where}/${name}`, detail: 'holds a NUL' }));
+  if (violations.length > 0) throw new InvalidRequest(violations);
 }
 
 const flatten = (queries: Record<string, string[]>): Record<string, unknown> =>

@@ -1,6 +1,6 @@
 /**
  * Server-sent events over a pull stream: nothing is produced that the reader has not asked for, so a stalled reader costs
- * one idle iterator and no growing buffer.
+ * one idle iterator and one piece of what it was given, for a time; then it is cut off and resumes when it comes back.
  */
 
 /** One event of a stream. */
@@ -12,9 +12,16 @@ export interface SseEvent {
   readonly data: string;
 }
 
+/** Events in order, each made when it is its turn to go out. Bytes are a frame that readers share. */
+export type SseBatch = Iterable<SseEvent | Uint8Array>;
+
 export interface SseOptions {
   /** Milliseconds of silence after which a comment is sent. */
   readonly heartbeatMs: number;
+  /** Milliseconds for which a reader may take nothing of what waits for it. */
+  readonly stallMs: number;
+  /** Called when a reader was given up: what is left for it says so, and its connection ends soon whether it reads that or not. */
+  onStall(): void;
   /** Called once when the reader has gone or the stream is over. */
   onClose(): void;
 }
@@ -25,61 +32,109 @@ const headers = {
   'x-accel-buffering': 'no',
 } as const;
 
-const pieceLength = 32 * 1024;
+/** Bytes that go out at once, and one event more. */
+const pieceBytes = 16 * 1024;
 
-/** Streams batches of events until the source ends or the reader goes. */
-export function sseResponse(source: AsyncGenerator<readonly SseEvent[]>, options: SseOptions): Response {
-  const encoder = new TextEncoder();
-  let pending: Promise<IteratorResult<readonly SseEvent[]>> | undefined;
-  let batch: readonly SseEvent[] = [];
-  let closed = false;
-  const close = (): void => {
-    if (closed) return;
-    closed = true;
-    options.onClose();
-  };
-  /** The next of a batch, as much as goes out at once: what a stalled reader keeps in encoded form. */
-  const piece = (): string => {
-    let text = '';
-    let taken = 0;
-    for (const event of batch) {
-      if (text.length > pieceLength) break;
-      text += frame(event);
-      taken += 1;
-    }
-    batch = batch.slice(taken);
-    return text;
-  };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start: (controller) => controller.enqueue(encoder.encode('retry: 2000\n\n')),
-      async pull(controller) {
-        if (batch.length > 0) return controller.enqueue(encoder.encode(piece()));
-        pending ??= source.next();
-        const next = await within(pending, options.heartbeatMs);
-        if (next === 'silent') return controller.enqueue(encoder.encode(': heartbeat\n\n'));
-        pending = undefined;
-        if (next.done !== true) {
-          batch = next.value;
-          return controller.enqueue(encoder.encode(piece()));
-        }
-        close();
+const encoder = new TextEncoder();
+
+const heartbeat = encoder.encode(': heartbeat\n\n');
+
+const stalled = encodeFrame({ event: 'lagged', data: JSON.stringify({ reason: 'reader_stalled' }) });
+
+/** Streams batches of events until the source ends or the reader goes or takes nothing any more. */
+export function sseResponse(source: AsyncGenerator<SseBatch>, options: SseOptions): Response {
+  const stream = new SseStream(source, options);
+  return new Response(new ReadableStream<Uint8Array>(stream, { highWaterMark: 0 }), { headers });
+}
+
+class SseStream {
+  private readonly source: AsyncGenerator<SseBatch>;
+  private readonly options: SseOptions;
+  private pending: Promise<IteratorResult<SseBatch>> | undefined;
+  private batch: Iterator<SseEvent | Uint8Array> | undefined;
+  private patience: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(source: AsyncGenerator<SseBatch>, options: SseOptions) {
+    this.source = source;
+    this.options = options;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.hand(controller, encoder.encode('retry: 2000\n\n'));
+  }
+
+  /** Called whenever the reader has taken what was handed to it. */
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    clearTimeout(this.patience);
+    for (;;) {
+      const piece = this.piece();
+      if (piece !== undefined) return this.hand(controller, piece);
+      this.pending ??= this.source.next();
+      const next = await within(this.pending, this.options.heartbeatMs);
+      if (this.closed) return;
+      if (next === 'silent') return this.hand(controller, heartbeat);
+      this.pending = undefined;
+      if (next.done === true) {
+        this.close();
         return controller.close();
-      },
-      async cancel() {
-        close();
-        await source.return(undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
-  return new Response(body, { headers });
+      }
+      this.batch = next.value[Symbol.iterator]();
+    }
+  }
+
+  async cancel(): Promise<void> {
+    this.close();
+    await this.source.return(undefined);
+  }
+
+  private hand(controller: ReadableStreamDefaultController<Uint8Array>, bytes: Uint8Array): void {
+    controller.enqueue(bytes);
+    this.patience = setTimeout(() => this.giveUp(controller), this.options.stallMs);
+    this.patience.unref();
+  }
+
+  /** Lets go of everything but what was handed over already. */
+  private giveUp(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (this.closed) return;
+    this.batch = undefined;
+    void this.source.return(undefined);
+    controller.enqueue(stalled);
+    controller.close();
+    this.options.onStall();
+    this.close();
+  }
+
+  private close(): void {
+    clearTimeout(this.patience);
+    if (this.closed) return;
+    this.closed = true;
+    this.options.onClose();
+  }
+
+  /** The next of the batch; undefined when there is nothing left of it. */
+  private piece(): Uint8Array | undefined {
+    const { batch } = this;
+    if (batch === undefined) return undefined;
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    while (bytes < pieceBytes) {
+      const next = batch.next();
+      if (next.done === true) {
+        this.batch = undefined;
+        break;
+      }
+      const part = next.value instanceof Uint8Array ? next.value : encodeFrame(next.value);
+      bytes += part.byteLength;
+      parts.push(part);
+    }
+    return parts.length > 1 ? Buffer.concat(parts) : parts[0];
+  }
 }
 
 /** The wire form of one event. */
-export function frame(event: SseEvent): string {
-  const id = event.id === undefined ? '' : `id: ${event.id}\n`;
-  return `${id}event: ${event.event}\ndata: ${event.data}\n\n`;
+export function encodeFrame({ id, event, data }: SseEvent): Uint8Array {
+  return encoder.encode(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`);
 }
 
 async function within<T>(work: Promise<T>, ms: number): Promise<T | 'silent'> {

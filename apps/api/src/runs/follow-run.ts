@@ -6,6 +6,7 @@
  * the one that holds at its start and each later one.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Run } from '@sallyport/contracts/schedule/v1/schedule';
 import type { UnitEvent } from '@sallyport/contracts/unit/v1/event';
@@ -23,7 +24,12 @@ export interface RunSource {
 }
 
 export type Followed =
-  | { readonly kind: 'output'; readonly event: UnitEvent }
+  | {
+      readonly kind: 'output';
+      readonly event: UnitEvent;
+      /** Whether it came live, so that other readers may hold the same. */
+      readonly shared: boolean;
+    }
   | { readonly kind: 'run'; readonly run: Run }
   | { readonly kind: 'lagged'; readonly cursor: bigint }
   | { readonly kind: 'end'; readonly run: Run };
@@ -80,7 +86,7 @@ class Follower {
       if (behind || this.dispatch !== dispatch) {
         const page = await this.source.page(this.cursor);
         this.tail.learn(page.events, this.cursor);
-        const fresh = this.advance(page.events);
+        const fresh = this.advance(page.events, false);
         if (fresh.length > 0) yield fresh;
         if (page.end) return yield* this.finish();
         behind = fresh.length > 0 || this.isMissing();
@@ -89,7 +95,7 @@ class Follower {
       }
       const { events, overflowed } = this.tail.take(this.cursor);
       if (overflowed) yield [{ kind: 'lagged', cursor: this.cursor }];
-      const fresh = this.advance(events);
+      const fresh = this.advance(events, true);
       if (fresh.length > 0) yield fresh;
       behind = overflowed || this.isMissing() || (fresh.length === 0 && (await this.rest()));
     }
@@ -121,18 +127,19 @@ class Follower {
   }
 
   private async backOff(): Promise<void> {
-    await this.tail.bell.wait(this.patience);
+    // What is heard meanwhile does not hasten it: a reader whose sequence lies ahead must not cost a question for each event.
+    await sleep(this.patience, undefined, { signal: this.options.signal }).catch(() => undefined);
     this.patience = Math.min(patienceMs.most, this.patience * 2);
   }
 
   /** Passes the cursor over whatever lies beyond it. */
-  private advance(events: readonly UnitEvent[]): Followed[] {
+  private advance(events: readonly UnitEvent[], shared: boolean): Followed[] {
     const fresh = events.filter((event) => event.seq > this.cursor);
     const last = fresh.at(-1);
     if (last === undefined) return [];
     this.cursor = last.seq;
     this.patience = patienceMs.first;
-    return fresh.map((event) => ({ kind: 'output', event }));
+    return fresh.map((event) => ({ kind: 'output', event, shared }));
   }
 
   /** Takes in the newest state heard of, and listens to the attempt it names. */

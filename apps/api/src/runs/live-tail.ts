@@ -23,9 +23,7 @@ export class LiveTail {
   /** Takes one event in, or drops everything held when the reader is too slow; history has it all. */
   push(event: UnitEvent): void {
     if (this.newest === undefined || event.seq > this.newest.seq) this.newest = event;
-    this.numbers.set(event.id, event.seq);
-    const oldest = this.numbers.keys().next();
-    if (this.numbers.size > capacity && oldest.done === false) this.numbers.delete(oldest.value);
+    if (this.offset === undefined) this.note(event);
     this.heldBytes += sizeOf(event);
     if (this.held.length >= capacity || this.heldBytes > capacityBytes) {
       this.clear();
@@ -64,6 +62,7 @@ export class LiveTail {
       const number = this.numbers.get(event.id);
       if (number !== undefined) this.offset ??= event.seq - number;
     }
+    if (this.offset !== undefined) this.numbers.clear();
   }
 
   /** Begins anew with another dispatch. */
@@ -73,6 +72,12 @@ export class LiveTail {
     this.overflowed = false;
     this.offset = undefined;
     this.newest = undefined;
+  }
+
+  private note({ id, seq }: UnitEvent): void {
+    this.numbers.set(id, seq);
+    const oldest = this.numbers.keys().next();
+    if (this.numbers.size > capacity && oldest.done === false) this.numbers.delete(oldest.value);
   }
 
   private clear(): void {

@@ -7,7 +7,8 @@ import { Stream, type UnitEvent } from '@sallyport/contracts/unit/v1/event';
 import { Fault } from '@sallyport/core/fault';
 import { InvalidRequest } from '../faults.ts';
 import { type ApiContext, countSchema, type Endpoint, endpoint, flagSchema } from '../http/endpoint.ts';
-import type { SseEvent } from '../http/sse.ts';
+import { lastEventId } from '../http/last-event-id.ts';
+import { encodeFrame, type SseBatch, type SseEvent } from '../http/sse.ts';
 import { streamBytes } from '../http/stream-bytes.ts';
 import { Streams } from '../http/streams.ts';
 import { toRest } from '../rest/rest-json.ts';
@@ -59,10 +60,11 @@ export class RunEventRoutes {
         },
       },
       handle: async ({ c, asker, params, query }) => {
-        const after = cursorOf(c, query.after ?? query.cursor);
+        const after = lastEventId(c) ?? BigInt(query.after ?? query.cursor ?? 0);
         const wanted = { deltas: query.deltas ?? false, types: typesOf(query.types) };
         const id = params['id'] ?? '';
-        if ((c.req.header('accept') ?? '').includes('text/event-stream')) return this.stream(asker, id, after, wanted);
+        if ((c.req.header('accept') ?? '').includes('text/event-stream'))
+          return this.stream(c, asker, id, { after, wanted });
         const page = await this.runs.page(asker, id, after, Math.min(1_000, query.limit || 200));
         const last = page.events.at(-1)?.seq ?? after;
         const items = page.events.filter((event) => isWanted(typeOf(event), wanted)).map(unitEventJson);
@@ -104,16 +106,21 @@ export class RunEventRoutes {
     }
   }
 
-  private async stream(asker: Asker, id: string, after: bigint, wanted: Wanted): Promise<Response> {
+  private async stream(
+    c: ApiContext,
+    asker: Asker,
+    id: string,
+    { after, wanted }: { readonly after: bigint; readonly wanted: Wanted },
+  ): Promise<Response> {
     const source = await this.runs.source(asker, id);
-    return this.streams.respond((signal) =>
+    return this.streams.respond(c, (signal) =>
       this.frames(followRun(source, { after, signal, recheckMs: this.streams.recheckMs }), wanted),
     );
   }
 
-  private async *frames(followed: AsyncGenerator<readonly Followed[]>, wanted: Wanted): AsyncGenerator<SseEvent[]> {
+  private async *frames(followed: AsyncGenerator<readonly Followed[]>, wanted: Wanted): AsyncGenerator<SseBatch> {
     try {
-      for await (const batch of followed) yield batch.flatMap((item) => frameOf(item, wanted));
+      for await (const batch of followed) yield framesOf(batch, wanted);
     } catch (error) {
       const { code, reason, message } = Fault.from(error);
       yield [{ event: 'problem', data: JSON.stringify({ code: reason, category: code, detail: message }) }];
@@ -121,18 +128,33 @@ export class RunEventRoutes {
   }
 }
 
-function frameOf(item: Followed, wanted: Wanted): SseEvent[] {
+/** One after the other, so that of a batch which waits for a slow reader nothing is held in two forms. */
+function* framesOf(batch: readonly Followed[], wanted: Wanted): SseBatch {
+  for (const item of batch) yield* frameOf(item, wanted);
+}
+
+/** Frames of events that more readers than one may hold: made once for all of them. */
+const sharedFrames = new WeakMap<UnitEvent, Uint8Array>();
+
+function outputFrame(event: UnitEvent, type: string, shared: boolean): Uint8Array {
+  const known = sharedFrames.get(event);
+  if (known !== undefined) return known;
+  const made = encodeFrame({ id: String(event.seq), event: type, data: JSON.stringify(unitEventJson(event)) });
+  if (shared) sharedFrames.set(event, made);
+  return made;
+}
+
+function frameOf(item: Followed, wanted: Wanted): (SseEvent | Uint8Array)[] {
   switch (item.kind) {
     case 'output': {
       const type = typeOf(item.event);
-      if (!isWanted(type, wanted)) return [];
-      return [{ id: String(item.event.seq), event: type, data: JSON.stringify(unitEventJson(item.event)) }];
+      return isWanted(type, wanted) ? [outputFrame(item.event, type, item.shared)] : [];
     }
     case 'run':
       if (!isWanted('run.transition', wanted)) return [];
       return [{ event: 'run.transition', data: JSON.stringify(transitionJson(item.run)) }];
     case 'lagged':
-      return [{ event: 'lagged', data: JSON.stringify({ cursor: String(item.cursor) }) }];
+      return [{ event: 'lagged', data: JSON.stringify({ reason: 'reader_behind', cursor: String(item.cursor) }) }];
     case 'end':
       return [{ event: 'end', data: JSON.stringify(toRest(RunSchema, item.run)) }];
   }
@@ -152,12 +174,4 @@ function typesOf(text: string | undefined): ReadonlySet<string> | undefined {
   const stranger = types.find((type) => !eventTypes.includes(type));
   if (stranger === undefined) return new Set(types);
   throw new InvalidRequest([{ pointer: '/query/types', detail: `${stranger} is no event type` }]);
-}
-
-function cursorOf(c: ApiContext, after: number | undefined): bigint {
-  const header = c.req.header('last-event-id');
-  if (header === undefined || header === '') return BigInt(after ?? 0);
-  if (!/^\d{1,15}$/.test(header))
-    throw new InvalidRequest([{ pointer: '/header/last-event-id', detail: 'must be a whole number' }]);
-  return BigInt(header);
 }

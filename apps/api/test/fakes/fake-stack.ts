@@ -51,7 +51,7 @@ export class FakeStack {
       },
     });
     const verifier = await (await TestIssuer.create()).verifier('api');
-    const config = apiEnv.parse({ SALLY_API_PORT: '0', ...env });
+    const config = apiEnv.parse({ SALLY_API_PORT: '0', SALLY_API_STALL_MS: '600000', ...env });
     stack.api = await hostService({ name: 'api', module: ApiModule, bus: await bus.connect('api'), verifier, config });
     return stack;
   }

@@ -14,7 +14,7 @@ import { type OutputPage, OutputStore } from './output.store.ts';
 const usualPage = 200;
 const maxPage = 1_000;
 /** What a reader holds of a run while it is slow. One event alone may be larger, and still fits a message of the bus. */
-export const maxBytes = 128 * 1024;
+export const maxBytes = 64 * 1024;
 
 @Injectable()
 export class ListOutput {
