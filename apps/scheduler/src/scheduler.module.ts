@@ -58,6 +58,7 @@ import { ApplySubscription } from './subscriptions/apply-subscription.ts';
 import { DeleteSubscription } from './subscriptions/delete-subscription.ts';
 import { FilterJudge } from './subscriptions/filter-judge.ts';
 import { ListSubscriptions } from './subscriptions/list-subscriptions.ts';
+import { SubscriptionFiltersStore } from './subscriptions/subscription-filters.store.ts';
 import { WantedEvents } from './subscriptions/wanted-events.ts';
 import { GiveConsent } from './triggers/give-consent.ts';
 import { TriggerStore } from './triggers/trigger.store.ts';
@@ -120,6 +121,7 @@ import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
     DeleteSubscription,
     ListSubscriptions,
     FilterJudge,
+    SubscriptionFiltersStore,
     WantedEvents,
     EventStore,
     MatchEvent,

@@ -43,6 +43,7 @@ export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
     this.#stopped = true;
     this.#wake.ring();
     await this.#loop;
+    // An event whose expressions are being judged is not seen to; who comes next takes it up.
     await this.match.close();
     await Promise.allSettled(this.#inFlight.values());
   }

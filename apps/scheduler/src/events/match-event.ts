@@ -33,7 +33,7 @@ export class MatchEvent {
     for (const trigger of triggers) {
       await this.fire.execute({
         org: event.org,
-        trigger: trigger.id,
+        trigger,
         key: event.id,
         due: event.receivedAt,
         cause: 'event',

@@ -15,7 +15,7 @@ import { Log } from '@sallyport/service/log';
 import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { Store } from '@sallyport/store/store';
-import { eventPlace, eventsWaiting } from '../faults.ts';
+import { conflict, eventPlace, eventsWaiting } from '../faults.ts';
 import { EventStore } from './event.store.ts';
 import { headStartMs, type Intake, printOf, type StoredEvent } from './event.ts';
 import { EventMatcher } from './event-matcher.ts';
@@ -62,7 +62,10 @@ export class ReceiveEvent {
         await enqueue(db, [this.#record(fresh)]);
         return undefined;
       }
-      return this.events.like(db, fresh);
+      const found = await this.events.like(db, fresh);
+      // Its week was over between the two statements.
+      if (found === undefined) throw conflict('the event');
+      return found;
     });
     if (before !== undefined) return { event: before, replayed: true };
     this.relay.kick();

@@ -26,6 +26,7 @@ import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { FilterJudge } from './filter-judge.ts';
 import { type SubscriptionSpec, specBytes, specHash, subscriptionWire } from './subscription.ts';
+import { SubscriptionFiltersStore } from './subscription-filters.store.ts';
 import { checkSubscription } from './validate-subscription.ts';
 
 /** Subscriptions of one environment: every event is held against each of them. */
@@ -44,6 +45,7 @@ export class ApplySubscription {
     private readonly triggers: TriggerStore,
     private readonly roles: RoleStore,
     private readonly judge: FilterJudge,
+    private readonly filters: SubscriptionFiltersStore,
     private readonly consent: GiveConsent,
     private readonly relay: OutboxRelay,
     private readonly clock: Clock,
@@ -86,7 +88,8 @@ export class ApplySubscription {
     checkWithRole(spec.template, role, '/subscription/run');
     const before = await this.triggers.lockNamed(db, { environment: claims.env, kind: 'subscription', name });
     checkExpected(before, { kind: 'subscription', name }, expected);
-    if (before === undefined && (await this.#isFull(db, claims.env))) throw subscriptionsFull(maxSubscriptions);
+    if (before === undefined && (await this.filters.count(db, claims.env)) >= maxSubscriptions)
+      throw subscriptionsFull(maxSubscriptions);
     const stored = await this.triggers.put(db, {
       ...(before ?? this.#fresh(name, spec, claims)),
       spec: specBytes(spec),
@@ -97,11 +100,6 @@ export class ApplySubscription {
     });
     await enqueue(db, [changeRow(stored, 'applied', claims, this.clock)]);
     return stored;
-  }
-
-  async #isFull(db: Db, environment: string): Promise<boolean> {
-    const filter = { environment, kind: 'subscription', after: '', limit: maxSubscriptions } as const;
-    return (await this.triggers.list(db, filter)).length >= maxSubscriptions;
   }
 
   #fresh(name: string, spec: SubscriptionSpec, claims: SessionClaims): Trigger {

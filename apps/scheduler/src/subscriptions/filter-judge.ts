@@ -3,19 +3,23 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { filtersBusy } from '../faults.ts';
-import { FilterLane } from './filter-lane.ts';
-import type { Judged, Verdict } from './filter-words.ts';
+import { type Answers, FilterLane } from './filter-lane.ts';
+import type { Ask, Judged, Verdict } from './filter-words.ts';
 
 /** Milliseconds of evaluation an org may use at once, and what it gets back per second. */
 const burstMs = 10_000;
 const refillMs = 250;
 const maxOrgs = 10_000;
+/** Expressions of one event that are judged before another org has its turn. */
+const together = 4;
 
 @Injectable()
 export class FilterJudge {
   readonly #lane: FilterLane;
   /** What each org has used of late, and when that was. */
   readonly #used = new Map<string, { readonly ms: number; readonly at: number }>();
+  /** The last question of each org that is not answered: one at a time is in the lane, so that orgs take turns. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(private readonly clock: Clock) {
     this.#lane = new FilterLane(clock);
@@ -28,21 +32,41 @@ export class FilterJudge {
    */
   async judge(org: string, event: Judged, expressions: readonly string[]): Promise<readonly Verdict[]> {
     if (expressions.length === 0) return [];
-    if (this.#usedBy(org) >= burstMs) throw filtersBusy();
-    const answers = await this.#lane.ask({ kind: 'judge', event, expressions }, (took) => this.#use(org, took));
+    const answers = await this.#ask(org, { kind: 'judge', event, expressions });
     return answers.map((said) => (said === 'yes' || said === 'no' ? said : 'costly'));
   }
 
   /** What is wrong with an expression; undefined when nothing is. */
   async check(org: string, expression: string): Promise<string | undefined> {
-    if (this.#usedBy(org) >= burstMs) throw filtersBusy();
-    const [said] = await this.#lane.ask({ kind: 'check', expressions: [expression] }, (took) => this.#use(org, took));
+    const [said] = await this.#ask(org, { kind: 'check', expressions: [expression] });
     if (said === undefined) return 'it takes too long to read';
     return said === '' ? undefined : said;
   }
 
   close(): Promise<void> {
     return this.#lane.close();
+  }
+
+  /** Waits for the org's turn. What it asks at once goes into the lane in small parts, between which others are heard. */
+  async #ask(org: string, ask: Ask): Promise<Answers> {
+    const turn = (this.#turns.get(org) ?? Promise.resolve()).then(() => this.#inParts(org, ask));
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(org, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(org) === settled) this.#turns.delete(org);
+    }
+  }
+
+  async #inParts(org: string, ask: Ask): Promise<Answers> {
+    if (this.#usedBy(org) >= burstMs) throw filtersBusy();
+    const answers: (string | undefined)[] = [];
+    for (let at = 0; at < ask.expressions.length; at += together) {
+      const part = { ...ask, expressions: ask.expressions.slice(at, at + together) };
+      answers.push(...(await this.#lane.ask(part, (took) => this.#use(org, took))));
+    }
+    return answers;
   }
 
   #usedBy(org: string): number {

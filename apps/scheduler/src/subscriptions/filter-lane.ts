@@ -28,6 +28,8 @@ const code = new URL(
   import.meta.url,
 );
 
+const closed = (): Error => new Error('the thread that judges expressions was ended');
+
 export class FilterLane {
   readonly #queue: Waiting[] = [];
   #worker: Worker | undefined;
@@ -39,7 +41,7 @@ export class FilterLane {
     this.#clock = clock;
   }
 
-  /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no thread can be had. */
+  /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no thread can be had, and when it is closed first. */
   ask(ask: Ask, took: (ms: number) => void = () => undefined): Promise<Answers> {
     return new Promise((done, failed) => {
       this.#queue.push({ ask, took, done, failed });
@@ -68,14 +70,14 @@ export class FilterLane {
     const [first, second] = budgets;
     let open = answers.map((_, index) => index);
     const overran: number[] = [];
-    while (open.length > 0 && !this.#closed) {
+    while (open.length > 0) {
       await this.#part(ask, open, answers, first);
       const stuck = open.find((index) => answers[index] === undefined);
       if (stuck === undefined) break;
       overran.push(stuck);
       open = open.filter((index) => index > stuck);
     }
-    for (const index of overran) if (!this.#closed) await this.#part(ask, [index], answers, second);
+    for (const index of overran) await this.#part(ask, [index], answers, second);
     return answers;
   }
 
@@ -105,9 +107,12 @@ export class FilterLane {
       worker.on('message', onTold).once('exit', stop);
       worker.postMessage({ ...ask, expressions: open.map((index) => ask.expressions[index]) });
     });
+    // What was not said because of the end says nothing about the expressions.
+    if (this.#closed) throw closed();
   }
 
   async #started(): Promise<Worker> {
+    if (this.#closed) throw closed();
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(code, {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },

@@ -9,6 +9,8 @@ import { overlapName } from '../triggers/trigger.ts';
 import type { SubscriptionSpec } from './subscription.ts';
 
 const maxTypes = 50;
+/** As long as what they are held against may be. */
+const maxType = 256;
 const maxPattern = 1024;
 const maxExpression = 4096;
 
@@ -17,9 +19,9 @@ export function checkSubscription(subscription: Subscription): SubscriptionSpec 
   const { name, types, source, subject, expression } = subscription;
   if (!isSlug(name)) throw nameInvalid('/subscription/name');
   if (types.length > maxTypes) throw filterInvalid('/subscription/types', `at most ${maxTypes} types`);
-  types.forEach((type, index) => checkPattern(type, `/subscription/types/${index}`, false));
-  checkPattern(source, '/subscription/source', true);
-  checkPattern(subject, '/subscription/subject', true);
+  types.forEach((type, index) => checkPattern(type, `/subscription/types/${index}`, maxType, false));
+  checkPattern(source, '/subscription/source', maxPattern, true);
+  checkPattern(subject, '/subscription/subject', maxPattern, true);
   if (expression.length > maxExpression || !expression.isWellFormed())
     throw filterInvalid('/subscription/expression', `at most ${maxExpression} characters`);
   const overlap = overlapName(subscription.overlap);
@@ -30,9 +32,9 @@ export function checkSubscription(subscription: Subscription): SubscriptionSpec 
 }
 
 /** A `*` anywhere but at the end would not do what it looks like. */
-function checkPattern(pattern: string, pointer: string, mayBeEmpty: boolean): void {
+function checkPattern(pattern: string, pointer: string, most: number, mayBeEmpty: boolean): void {
   if (pattern === '' && !mayBeEmpty) throw filterInvalid(pointer, 'it is empty; leave it out to take everything');
-  if (pattern.length > maxPattern || !pattern.isWellFormed() || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(pattern))
-    throw filterInvalid(pointer, `at most ${maxPattern} printable characters`);
+  if (pattern.length > most || !pattern.isWellFormed() || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(pattern))
+    throw filterInvalid(pointer, `at most ${most} printable characters`);
   if (pattern.slice(0, -1).includes('*')) throw filterInvalid(pointer, 'a * may only stand at the end');
 }

@@ -54,7 +54,7 @@ export class ReceiveWebhook {
     const now = this.clock.now();
     const verdict = verifySignature(
       request,
-      webhook === undefined ? [this.secrets.nobodys] : this.#open(webhook, now),
+      webhook === undefined ? [this.secrets.openNobodys()] : this.#open(webhook, now),
       now,
     );
     if (webhook !== undefined && verdict === 'good') return webhook;

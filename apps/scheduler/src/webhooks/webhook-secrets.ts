@@ -1,11 +1,12 @@
 /** Secrets of webhooks: kept only in sealed form, each bound to the webhook it is of. */
 
-import { randomBytes } from 'node:crypto';
 import { RootKey } from '@sallyport/store/data-key';
 import { webhooksOff } from '../faults.ts';
 import type { Webhook } from './webhook.ts';
 
 type Owner = Pick<Webhook, 'org' | 'environment' | 'id'>;
+
+const nobody: Owner = { org: '', environment: '', id: '' };
 
 const contextOf = ({ org, environment, id }: Owner): readonly string[] => ['webhook secret', org, environment, id];
 
@@ -14,11 +15,11 @@ export const secretText = (secret: Uint8Array): string => `whsec_${Buffer.from(s
 
 export class WebhookSecrets {
   readonly #root: RootKey | undefined;
-  /** Nobody's secret: a request for a webhook that is not there costs as much as any other. */
-  readonly nobodys: Uint8Array = randomBytes(32);
+  readonly #nobodys: Uint8Array;
 
   private constructor(root: RootKey | undefined) {
     this.#root = root;
+    this.#nobodys = root?.createDataKey(contextOf(nobody)) ?? new Uint8Array();
   }
 
   /** `file` holds the root key; without one there are no webhooks. */
@@ -38,6 +39,11 @@ export class WebhookSecrets {
   /** @throws Fault `scheduler.webhooks_off`, or `store.data_key` when it was sealed for another webhook or under another key. */
   open(sealed: Uint8Array, owner: Owner): Buffer {
     return this.#key().unwrap(sealed, contextOf(owner));
+  }
+
+  /** A secret that nobody has: a request for a webhook that is not there costs as much as any other. */
+  openNobodys(): Buffer {
+    return this.open(this.#nobodys, nobody);
   }
 
   #key(): RootKey {
