@@ -81,6 +81,13 @@ export class TriggerFeed {
 
   /** Stops the clocks and follows everything accepted to its run. */
   async judge(): Promise<Fired> {
+    const until = floorOf(Date.now());
+    // What is due is decided before the pause, which makes up for nothing.
+    for (const name of clocks)
+      await settled(
+        () => this.#history(name),
+        (firings) => firings.some(({ due_at: due }) => Date.parse(due) >= until),
+      );
     for (const name of clocks) await this.#answered(() => this.#stack.rest.post(`/v1/schedules/${name}:pause`, {}));
     const broken = [...this.#doubled];
     const runs: string[] = [];
@@ -94,7 +101,7 @@ export class TriggerFeed {
     for (const name of clocks) {
       const firings = await this.#decided(name);
       take('clock', name, firings);
-      broken.push(...gaps(name, firings, this.#since));
+      broken.push(...gaps(name, firings, this.#since, until));
     }
     const byHand = await this.#decided('chaos-hand');
     take('hand', 'chaos-hand', byHand);
@@ -184,12 +191,13 @@ async function settled<T>(look: () => Promise<T>, isSettled: (found: T) => boole
   }
 }
 
-/** Minutes that fired twice or not at all, from the first after the start to the last that is on record. */
-function gaps(name: string, firings: readonly FiringView[], since: number): readonly string[] {
+const floorOf = (at: number): number => Math.floor(at / minute) * minute;
+
+/** Minutes that fired twice or not at all, from the first after the start to the last before the end, or on record. */
+function gaps(name: string, firings: readonly FiringView[], since: number, until: number): readonly string[] {
   const due = firings.map(({ due_at: at }) => Date.parse(at)).toSorted((a, b) => a - b);
   const broken = due.filter((at, index) => at === due[index - 1]).map((at) => `${name} fired twice for ${at}`);
-  const first = Math.floor(since / minute) * minute + minute;
-  for (let at = first; at <= (due.at(-1) ?? 0); at += minute)
+  for (let at = floorOf(since) + minute; at <= Math.max(until, due.at(-1) ?? 0); at += minute)
     if (!due.includes(at)) broken.push(`${name} did not fire for ${at}`);
   return broken;
 }
