@@ -165,7 +165,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'stall',
-    idleSeconds: 16,
+    // Three quarters of it may pass in silence, a slow start among them.
+    idleSeconds: 32,
     steps: (path) => [write(path), { delay: 3_600_000 }, done],
     judge: (seen) =>
       all(
