@@ -83,14 +83,25 @@ export function scheduleCommands(program: Command, bind: Bind): void {
 }
 
 /** Options that say what a schedule is. */
-function written(command: Command): Command {
-  return bounded(
+const written = (command: Command): Command =>
+  fired(
     command
       .option('--cron <expression>', 'five fields, or @hourly, @daily, @weekly, @monthly, @yearly')
       .option('--time-zone <zone>', 'IANA name; UTC when absent')
+      .addOption(
+        new Option('--misfire <policy>', 'for times nobody could act on').choices(['skip', 'run-once', 'run-all']),
+      )
+      .option('--misfire-cap <count>', 'runs at most under run-all'),
+    'the task; - reads standard input',
+  );
+
+/** Options that say what a trigger's runs are, and whether whoever writes it consents to them. */
+export function fired(command: Command, task: string): Command {
+  return bounded(
+    command
       .option('--role <name>', 'what the agent is')
       .option('--runner <name>', 'a bare runner in place of a role, such as exec')
-      .option('-t, --task <text>', 'the task; - reads standard input')
+      .option('-t, --task <text>', task)
       .option('--task-file <path>', 'read the task from a file')
       .option('-m, --mount <ws:mode>', 'mount a workspace ro or rw; may be repeated', repeat)
       .option('--session <name>', 'one conversation for all its runs')
@@ -103,10 +114,6 @@ function written(command: Command): Command {
           'replace',
         ]),
       )
-      .addOption(
-        new Option('--misfire <policy>', 'for times nobody could act on').choices(['skip', 'run-once', 'run-all']),
-      )
-      .option('--misfire-cap <count>', 'runs at most under run-all')
       .option('--no-consent', 'leave consent to somebody else'),
   );
 }

@@ -1,8 +1,8 @@
 /** `subscription`. */
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type Bind, group, lazy, repeat } from './bind.ts';
-import { bounded } from './schedule-tree.ts';
+import { bounded, fired } from './schedule-tree.ts';
 
 const load = () => import('../commands/subscriptions.ts');
 
@@ -51,28 +51,12 @@ export function subscriptionCommands(program: Command, bind: Bind): void {
 }
 
 /** Options that say what a subscription is. */
-function written(command: Command): Command {
-  return bounded(
+const written = (command: Command): Command =>
+  fired(
     command
       .option('--type <type>', 'types it wants, a * at the end stands for any ending; may be repeated', repeat)
       .option('--source <source>', 'only this source; a * at the end stands for any ending')
       .option('--subject <subject>', 'only this subject; a * at the end stands for any ending')
-      .option('--when <expression>', "CEL over data, type, source, subject, time, such as 'data.total > 100'")
-      .option('--role <name>', 'what the agent is')
-      .option('--runner <name>', 'a bare runner in place of a role, such as exec')
-      .option('-t, --task <text>', 'the task; the event is a file beside it. - reads standard input')
-      .option('--task-file <path>', 'read the task from a file')
-      .option('-m, --mount <ws:mode>', 'mount a workspace ro or rw; may be repeated', repeat)
-      .option('--session <name>', 'one conversation for all its runs')
-      .option('--profile <name>', 'runtime profile')
-      .addOption(
-        new Option('--overlap <policy>', 'while a run of it is not over').choices([
-          'skip',
-          'queue-one',
-          'allow',
-          'replace',
-        ]),
-      )
-      .option('--no-consent', 'leave consent to somebody else'),
+      .option('--when <expression>', "CEL over data, type, source, subject, time, such as 'data.total > 100'"),
+    'the task; the event is a file beside it. - reads standard input',
   );
-}

@@ -4,7 +4,6 @@ import { Injectable } from '@nestjs/common';
 import type { ApplyScheduleRequest, Schedule } from '@sallyport/contracts/schedule/v1/trigger';
 import type { SessionClaims } from '@sallyport/core/claims';
 import { Clock } from '@sallyport/core/clock';
-import { newId } from '@sallyport/core/ids';
 import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { type Db, isUniqueViolation, Store } from '@sallyport/store/store';
@@ -17,6 +16,7 @@ import { changeRow } from '../triggers/change-record.ts';
 import { checkExpected, type Expected } from '../triggers/check-expected.ts';
 import { checkWithRole } from '../triggers/check-template.ts';
 import { checkMayConsent, GiveConsent } from '../triggers/give-consent.ts';
+import { newTrigger } from '../triggers/new-trigger.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type ScheduleSpec, scheduleWire, specBytes, specHash, specOf } from './schedule.ts';
@@ -71,35 +71,15 @@ export class ApplySchedule {
     const before = await this.triggers.lockNamed(db, { environment: claims.env, kind: 'schedule', name });
     checkExpected(before, { kind: 'schedule', name }, expected);
     const now = this.clock.now();
-    const kept: Trigger = before ?? {
-      id: newId('schedule', now),
-      org: claims.org,
-      environment: claims.env,
-      kind: 'schedule',
-      name,
-      version: 1,
-      spec: new Uint8Array(),
-      specHash: '',
-      template: spec.template,
-      overlap: spec.overlap,
-      paused,
-      grant: '',
-      grantHash: '',
-      subject: '',
-      grantTrouble: '',
-      createdAt: now,
-      createdBy: claims.sub,
-      deletedAt: undefined,
-      cursorAt: now,
-      nextAt: undefined,
-    };
+    const { template, overlap } = spec;
+    const kept = before ?? newTrigger({ kind: 'schedule', name, template, overlap, paused }, claims, now);
     const timed = before !== undefined && keepsTime(specOf(before), spec) && before.nextAt !== undefined && !paused;
     const stored = await this.triggers.put(db, {
       ...kept,
       spec: specBytes(spec),
       specHash: specHash(spec),
-      template: spec.template,
-      overlap: spec.overlap,
+      template,
+      overlap,
       paused,
       // Times that passed under another expression, or while it was paused, are not made up for.
       ...(timed ? {} : { cursorAt: now, nextAt: paused ? undefined : cronTimes(spec.cron, spec.zone).after(now) }),

@@ -4,7 +4,6 @@ import { Injectable } from '@nestjs/common';
 import type { ApplySubscriptionRequest, Subscription } from '@sallyport/contracts/schedule/v1/trigger';
 import type { SessionClaims } from '@sallyport/core/claims';
 import { Clock } from '@sallyport/core/clock';
-import { newId } from '@sallyport/core/ids';
 import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { type Db, isUniqueViolation, Store } from '@sallyport/store/store';
@@ -22,6 +21,7 @@ import { changeRow } from '../triggers/change-record.ts';
 import { checkExpected, type Expected } from '../triggers/check-expected.ts';
 import { checkWithRole } from '../triggers/check-template.ts';
 import { checkMayConsent, GiveConsent } from '../triggers/give-consent.ts';
+import { newTrigger } from '../triggers/new-trigger.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { FilterJudge } from './filter-judge.ts';
@@ -90,41 +90,17 @@ export class ApplySubscription {
     checkExpected(before, { kind: 'subscription', name }, expected);
     if (before === undefined && (await this.filters.count(db, claims.env)) >= maxSubscriptions)
       throw subscriptionsFull(maxSubscriptions);
+    const { template, overlap } = spec;
+    const said = { kind: 'subscription', name, template, overlap, paused } as const;
     const stored = await this.triggers.put(db, {
-      ...(before ?? this.#fresh(name, spec, claims)),
+      ...(before ?? newTrigger(said, claims, this.clock.now())),
       spec: specBytes(spec),
       specHash: specHash(spec),
-      template: spec.template,
-      overlap: spec.overlap,
+      template,
+      overlap,
       paused,
     });
     await enqueue(db, [changeRow(stored, 'applied', claims, this.clock)]);
     return stored;
-  }
-
-  #fresh(name: string, spec: SubscriptionSpec, claims: SessionClaims): Trigger {
-    const now = this.clock.now();
-    return {
-      id: newId('subscription', now),
-      org: claims.org,
-      environment: claims.env,
-      kind: 'subscription',
-      name,
-      version: 1,
-      spec: new Uint8Array(),
-      specHash: '',
-      template: spec.template,
-      overlap: spec.overlap,
-      paused: false,
-      grant: '',
-      grantHash: '',
-      subject: '',
-      grantTrouble: '',
-      createdAt: now,
-      createdBy: claims.sub,
-      deletedAt: undefined,
-      cursorAt: now,
-      nextAt: undefined,
-    };
   }
 }
