@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { teamUnitIn } from '@sallyport/bus/subject';
 import { encodeSession } from '../../apps/agent/src/sessions/session-file.ts';
 import { repository } from '../start/options.ts';
+import { joinTeam, makeTeam } from './cut-team.ts';
 import { git, sally } from './sally.ts';
 import { type EventView, type RunView, StartedStack, textOf } from './started-stack.ts';
 
@@ -159,6 +161,64 @@ describe('a dispatch that stays', () => {
     expect(end).toMatchObject({ state: 'failed', verdict: 'cancelled' });
     expect(verdicts(await stack.events(run.id))).toContain('cancelled');
   }, 60_000);
+
+  test('works on two inputs that are said at once one after the other, in the order they were accepted', async () => {
+    const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
+    await eventsOnce(run.id, ended(run.dispatch));
+    const said = await Promise.all(['one', 'two'].map((text) => steer(run.id, { text: asked({ text }) })));
+    const events = await eventsOnce(run.id, (all) => said.every(({ id }) => ended(id)(all)));
+    const order = events.flatMap((event) => (event.type.startsWith('input.') ? [textOf(event, 'input')] : [])).slice(2);
+    expect(order).toHaveLength(4);
+    // Taken and ended stand together: nothing of one happens within the other.
+    expect([order[0], order[2]]).toEqual([order[1], order[3]]);
+    expect(new Set(order)).toEqual(new Set(said.map(({ id }) => id)));
+    await steer(run.id, { leave: true });
+    expect(await stack.ended(run.id)).toMatchObject({ state: 'completed' });
+    const late = await stack.rest.raw('POST', `/v1/runs/${run.id}/inputs`, { text: 'too late' });
+    expect([late.status, await late.json()]).toEqual([409, expect.objectContaining({ code: 'scheduler.run_ended' })]);
+  }, 120_000);
+
+  test('refuses an input over the limit, counted in bytes, and one for a run that there is not', async () => {
+    const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
+    const refused = async (id: string, body: object): Promise<readonly [number, unknown]> => {
+      const answer = await stack.rest.raw('POST', `/v1/runs/${id}/inputs`, body);
+      return [answer.status, ((await answer.json()) as { code?: string }).code];
+    };
+    const limit = 256 * 1024;
+    expect(await refused(run.id, { text: 'é'.repeat(limit / 2 + 1) })).toEqual([400, 'scheduler.input_too_large']);
+    expect((await refused(run.id, { text: 'x'.repeat(limit + 1) }))[0]).toBe(400);
+    expect(await refused(run.id, { text: '  ' })).toEqual([400, 'scheduler.input_invalid']);
+    expect(await refused(run.id, { cancel: 'inp_of_nobody' })).toEqual([400, 'scheduler.input_invalid']);
+    expect(await refused('run_01ARZ3NDEKTSV4RRFFQ69G5FAV', { text: 'x' })).toEqual([404, 'scheduler.run_not_found']);
+    await steer(run.id, { leave: true });
+    const end = await stack.ended(run.id);
+    expect(end).toMatchObject({ state: 'completed', reply: 'ready' });
+  }, 120_000);
+
+  test('is steered and cancelled over NATS by a team of its environment', async () => {
+    const team = await joinTeam(await makeTeam(stack, 'steering'));
+    const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
+    await eventsOnce(run.id, ended(run.dispatch));
+    const subject = teamUnitIn('acme', 'main', run.dispatch, 'steering');
+    const say = async (body: object): Promise<{ readonly id: string; readonly reason?: string }> =>
+      (await team.request(subject, JSON.stringify(body), { timeout: 30_000 })).json();
+    const long = await say({ text: asked({ shell: 'echo begun; sleep 1000' }, { text: 'never' }) });
+    await eventsOnce(run.id, (events) => events.some((event) => event.type === 'tool.output'));
+    await say({ cancel: '' });
+    const next = await say({ text: asked({ text: 'over the bus' }) });
+    const events = await eventsOnce(run.id, ended(next.id));
+    const ends = new Map(
+      events.flatMap((event) =>
+        event.type === 'input.ended' ? [[textOf(event, 'input'), textOf(event, 'verdict')] as const] : [],
+      ),
+    );
+    expect([run.dispatch, long.id, next.id].map((id) => ends.get(id))).toEqual(['succeeded', 'cancelled', 'succeeded']);
+    expect(events.some((event) => event.type === 'input.taken' && textOf(event, 'input') === long.id)).toBe(true);
+    await say({ leave: true });
+    expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', reply: 'over the bus' });
+    expect(await say({ text: 'too late' })).toMatchObject({ reason: 'scheduler.run_ended' });
+    await team.close();
+  }, 120_000);
 
   test.each([
     ['a text for a run that ends with its task', { text: 'x' }, 409, 'scheduler.run_not_staying'],

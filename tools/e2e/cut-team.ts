@@ -28,6 +28,17 @@ export async function makeTeam(stack: StartedStack, name: string): Promise<TeamA
   return { url: said('server'), seed: readFileSync(said('seed'), 'utf8').trim() };
 }
 
+/** A connection of the team. A server on a machine that is busy gives a client too little time to say who it is; then it asks again. */
+export async function joinTeam({ url, seed }: TeamAccess): Promise<NatsConnection> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await connectTeam(url, seed);
+    } catch (error) {
+      if (tries === 20) throw error;
+    }
+  }
+}
+
 /** One message as a team keeps it. */
 export interface Heard {
   /** Where it stands in the team's stream; what a team resumes by. */
