@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { answer } from '@sallyport/bus/ask';
+import { ensureTeamStream } from '@sallyport/bus/teams';
 import { WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
 import { type Run, RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { type Input, InputReceiptSchema, InputSchema } from '@sallyport/contracts/unit/v1/input';
@@ -35,7 +37,7 @@ beforeAll(async () => {
     dev.connect(w.bus.url),
     rival.connect(w.bus.url),
   ]);
-});
+}, 120_000);
 
 beforeEach(() => {
   received = [];
@@ -141,6 +143,33 @@ describe('a team', () => {
     expect(mine[0]).toBe('dev.sallyport.run.queued.v1');
     await Promise.all([stranger, foreigner].map((each) => each.flush()));
     expect(others).toEqual([]);
+  });
+
+  test('starts nothing by a consumer that delivers what it is told into the intake', async () => {
+    const keeper = await pay.connectKeeper(w.bus.url);
+    await ensureTeamStream(keeper, pay.account);
+    await keeper.close();
+    const manager = await jetstreamManager(team, { checkAPI: false });
+    const options = await w.as();
+    const before = await w.triggers.listEvents({}, options);
+    for (const headers_only of [false, true]) {
+      const name = newId('input', Date.now());
+      await manager.consumers.add('EVENTS', {
+        durable_name: name,
+        deliver_subject: 'event.v1.acme.main.pay',
+        headers_only,
+        ack_policy: AckPolicy.None,
+        deliver_policy: DeliverPolicy.All,
+      });
+      await aRun();
+      await until(async () => (await manager.consumers.info('EVENTS', name)).delivered.consumer_seq >= 3);
+      await manager.consumers.delete('EVENTS', name);
+    }
+    // Whatever was delivered has been looked at by the time a request behind it is answered.
+    expect(await ask(team, 'event.v1.acme.main.pay', '{')).toMatchObject({ reason: 'scheduler.event_malformed' });
+    const after = await w.triggers.listEvents({}, options);
+    expect(after.events).toEqual(before.events);
+    expect(w.audited.filter(({ reason }) => reason === 'scheduler.source_reserved')).toEqual([]);
   });
 
   test('hands events in under its own name and environment, whatever they say', async () => {

@@ -111,6 +111,7 @@ ports_file_dir: ${JSON.stringify(options.directory)}
 pid_file: ${JSON.stringify(pidFile(options.directory))}
 max_payload: 2MB
 write_deadline: "5s"
+authorization { timeout: 15 }
 jetstream { store_dir: ${JSON.stringify(join(options.directory, 'jetstream'))}, max_memory_store: 64MB, max_file_store: ${ownBytes + maxTeams * teamBytes} }
 accounts {
 ${accountBlock(publicKeys(options.seeds))}  include ./teams.conf

@@ -23,14 +23,14 @@ export type StopAnswering = () => Promise<void>;
 export async function answerOpen(
   bus: Bus,
   subject: string,
-  answer: (request: OpenRequest, inFlight: number) => Promise<object>,
+  answer: (request: OpenRequest) => Promise<object>,
 ): Promise<StopAnswering> {
   const inFlight = new Set<Promise<void>>();
   const subscription = bus.nats.subscribe(subject, {
     queue: bus.caller,
     callback: (error, message) => {
       if (error !== null) return;
-      const work = take(message, (request) => answer(request, inFlight.size)).finally(() => inFlight.delete(work));
+      const work = take(message, answer).finally(() => inFlight.delete(work));
       inFlight.add(work);
     },
   });

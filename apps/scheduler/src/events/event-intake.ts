@@ -12,16 +12,17 @@ import { eventListen, parseEventSubject } from '@sallyport/bus/subject';
 import { teamSource } from '@sallyport/bus/team-events';
 import { type CloudEvent, isBinary, parseBinary, parseStructured, structuredType } from '@sallyport/core/cloud-event';
 import { Log } from '@sallyport/service/log';
-import { eventMalformed, eventPlace, intakeBusy, sourceReserved } from '../faults.ts';
+import { FairShare } from '../fair-share.ts';
+import { eventMalformed, eventPlace, sourceReserved } from '../faults.ts';
 import { readEvent } from './event.ts';
 import { ReceiveEvent } from './receive-event.ts';
 import { checkSource } from './send-event.ts';
 
-const maxInFlight = 64;
 const typeHeader = 'ce-datacontenttype';
 
 @Injectable()
 export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #share = new FairShare();
   #stop: StopAnswering = () => Promise.resolve();
 
   constructor(
@@ -31,25 +32,24 @@ export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.#stop = await answerOpen(this.bus, eventListen, (request, inFlight) => this.#take(request, inFlight));
+    this.#stop = await answerOpen(this.bus, eventListen, (request) => this.#take(request));
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.#stop();
   }
 
-  async #take(request: OpenRequest, inFlight: number): Promise<object> {
+  async #take(request: OpenRequest): Promise<object> {
     const place = parseEventSubject(request.subject);
     if (place === undefined || !/^[A-Za-z0-9_-]{1,64}$/.test(place.producer)) throw eventPlace();
-    if (inFlight > maxInFlight) throw intakeBusy();
     // A consumer may be told to deliver what the product tells back into it. Refused with no record: a record would be told, and come again.
     if (request.headers.some(([name, value]) => name.toLowerCase() === 'ce-source' && value.startsWith(teamSource)))
       throw sourceReserved(teamSource);
     const { org, environment, producer } = place;
     const intake = { org, environment, producer: `nats:${producer}` };
     try {
-      const { event, replayed } = await this.receive.execute(intake, () =>
-        checkSource(readEvent(() => eventOf(request))),
+      const { event, replayed } = await this.#share.run(request.subject, () =>
+        this.receive.execute(intake, () => checkSource(readEvent(() => eventOf(request)))),
       );
       return { id: event.id, replayed };
     } catch (error) {

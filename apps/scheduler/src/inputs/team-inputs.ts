@@ -12,15 +12,15 @@ import { SendInputRequestSchema } from '@sallyport/contracts/schedule/v1/schedul
 import { isId, isSlug } from '@sallyport/core/ids';
 import { Store } from '@sallyport/store/store';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
-import { intakeBusy, runNotFound } from '../faults.ts';
+import { FairShare } from '../fair-share.ts';
+import { runNotFound } from '../faults.ts';
 import { maxInputBytes } from './check-input.ts';
 import { inputInvalid } from './input-faults.ts';
 import { SendInput } from './send-input.ts';
 
-const maxInFlight = 64;
-
 @Injectable()
 export class TeamInputs implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #share = new FairShare();
   #stop: StopAnswering = () => Promise.resolve();
 
   constructor(
@@ -31,27 +31,28 @@ export class TeamInputs implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.#stop = await answerOpen(this.bus, teamInputListen, (request, inFlight) => this.#take(request, inFlight));
+    this.#stop = await answerOpen(this.bus, teamInputListen, (request) => this.#take(request));
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.#stop();
   }
 
-  async #take(request: OpenRequest, inFlight: number): Promise<object> {
+  async #take(request: OpenRequest): Promise<object> {
     const place = parseTeamInput(request.subject);
     if (place === undefined || ![place.org, place.environment, place.team].every(isSlug))
       throw inputInvalid('/subject', 'say it on unit.v1.<org>.<environment>.<dispatch>.in.<team>');
     const { org, environment, dispatch, team } = place;
     if (!isId('dispatch', dispatch)) throw runNotFound(dispatch);
-    if (inFlight > maxInFlight) throw intakeBusy();
     // What is no input is refused before anything is put on record of it: whoever sends rubbish fills no log.
     const input = inputOf(request.body);
-    const found = await this.store.tx(org, (db) => this.dispatches.get(db, dispatch));
-    if (found === undefined) throw runNotFound(dispatch);
-    const asked = create(SendInputRequestSchema, { run: found.run, input });
-    const said = await this.send.execute(asked, { org, env: environment, sub: `team/${team}` });
-    return { id: said.input.id, run: found.run, replayed: said.replayed };
+    return this.#share.run(`${org}.${environment}.${team}`, async () => {
+      const found = await this.store.tx(org, (db) => this.dispatches.get(db, dispatch));
+      if (found === undefined) throw runNotFound(dispatch);
+      const asked = create(SendInputRequestSchema, { run: found.run, input });
+      const said = await this.send.execute(asked, { org, env: environment, sub: `team/${team}` });
+      return { id: said.input.id, run: found.run, replayed: said.replayed };
+    });
   }
 }
 
