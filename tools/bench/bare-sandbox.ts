@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repository } from '../start/options.ts';
 
-interface Work {
+/** What a bare agent is told to do. */
+export interface Work {
   readonly runner: string;
   readonly argv?: readonly string[];
   readonly [field: string]: unknown;
@@ -31,7 +32,7 @@ export async function bareRun(work: Work, until: 'event' | 'end'): Promise<BareR
   const directory = mkdtempSync(join(tmpdir(), 'sally-bare-'));
   const started = { at: 0, first: 0 };
   let sandbox: ChildProcess | undefined;
-  const server = await serve(join(directory, socketName), work, () => {
+  const server = await serveTether(join(directory, socketName), work, () => {
     started.first ||= performance.now();
     // Without a model behind it the agent would try again for long.
     if (until === 'event') sandbox?.kill('SIGKILL');
@@ -122,7 +123,8 @@ function bwrapArgs(tether: string): string[] {
   ];
 }
 
-function serve(socket: string, work: Work, onEvent: () => void): Promise<Server> {
+/** A tether that gives out one piece of work and takes every event. */
+export function serveTether(socket: string, work: Work, onEvent: () => void): Promise<Server> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -7,6 +7,7 @@ import { StartedStack } from '../e2e/started-stack.ts';
 import { a1 } from './a1-audit.ts';
 import { type BenchOptions, type Figure, holds, load } from './bench.ts';
 import { n1 } from './n1-call.ts';
+import { r1 } from './r1-docker.ts';
 import { r2, r2x } from './r2-dispatch.ts';
 import { r6 } from './r6-idle.ts';
 import { r7, r8 } from './r78-parked.ts';
@@ -16,7 +17,7 @@ import { s4 } from './s4-claim.ts';
 import { t2 } from './t2-verify.ts';
 import { w1, w2 } from './w-workspace.ts';
 
-const alone = [n1, t2, r6, r7, r8];
+const alone = [n1, t2, r1, r6, r7, r8];
 const onStack = [r2, r2x, s1, s3, s4, a1, w1, w2];
 const benches = [...alone, ...onStack];
 

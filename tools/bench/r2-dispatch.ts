@@ -12,7 +12,7 @@ const runsPerRound = 8;
 const firstType = 'input.taken';
 
 /** Milliseconds from sending the request to the first agent event on the run's stream. */
-async function firstAgentByte(stack: StartedStack, stages: Map<string, number[]>): Promise<number> {
+export async function firstAgentByte(stack: StartedStack, stages: Map<string, number[]>): Promise<number> {
   const started = performance.now();
   const run = await stack.create({ role: 'editor', task: '<script>[{"text":"hello"}]</script>' });
   const response = await stack.rest.raw('GET', `/v1/runs/${run.id}/events?deltas=1`, undefined, {
@@ -33,18 +33,20 @@ async function firstAgentByte(stack: StartedStack, stages: Map<string, number[]>
   return took;
 }
 
+/** The work of the native loop, as the product gives it out. */
+export const native = {
+  runner: 'native',
+  start: { inline: 'hello' },
+  modelUrl: 'http://model.sallyport.internal',
+  model: 'scripted',
+  dialect: 'DIALECT_ANTHROPIC_MESSAGES',
+  directory: '/tmp',
+};
+
 export const r2: StackBench = {
   id: 'R2',
   async run({ rounds, stack }) {
     const stages = new Map<string, number[]>();
-    const native = {
-      runner: 'native',
-      start: { inline: 'hello' },
-      modelUrl: 'http://model.sallyport.internal',
-      model: 'scripted',
-      dialect: 'DIALECT_ANTHROPIC_MESSAGES',
-      directory: '/tmp',
-    };
     const repeat = async (one: () => Promise<number>): Promise<number> => {
       const times: number[] = [];
       for (let index = 0; index < runsPerRound; index += 1) times.push(await one());

@@ -42,6 +42,7 @@ const pollMs = 1000;
 const behindMs = 20;
 const killPatienceMs = 5000;
 const lastWordMs = 1000;
+const closeMs = 5000;
 /** Holds the end of a sandbox once it was observed: its container need not be kept for that. */
 const notedFile = 'exit';
 /** How long the engine may be silent over a sandbox that is gone before its end counts as lost. */
@@ -242,6 +243,7 @@ export class DockerBackend implements Backend<DockerHandle> {
   async list(): Promise<readonly Found[]> {
     if (!this.used) return [];
     const containers = await this.engine.containersOf();
+    void this.clearNoted(containers).catch(() => undefined);
     return containers
       .filter(({ workload, state }) => aliveStates.has(state) || !this.isRemembered(workload))
       .map(({ workload }) => ({ backend: 'docker', id: workload }));
@@ -262,6 +264,11 @@ export class DockerBackend implements Backend<DockerHandle> {
   }
 
   async close(): Promise<void> {
+    const cleared = this.used
+      ? this.engine.containersOf().then((containers) => this.clearNoted(containers))
+      : undefined;
+    // What an engine that does not answer keeps is given back by the next process.
+    await Promise.race([cleared, delay(closeMs, undefined, { ref: false })]).catch(() => undefined);
     this.disk.close();
     for (const pump of this.pumps.values()) pump.close();
   }
@@ -314,6 +321,14 @@ export class DockerBackend implements Backend<DockerHandle> {
     } catch {
       // The container is kept and says it again.
     }
+  }
+
+  /** Removes containers whose end is kept: the engine may have been away, or killed, as they were to go. */
+  private async clearNoted(containers: Awaited<ReturnType<Engine['containersOf']>>): Promise<void> {
+    const isNoted = (id: string): boolean =>
+      existsSync(join(this.options.directory, 'workloads', id, 'sandbox', notedFile));
+    const over = containers.filter(({ workload, state }) => !aliveStates.has(state) && isNoted(workload));
+    await Promise.allSettled(over.map(({ id }) => this.engine.remove(id)));
   }
 
   /** The kernel knows the sandbox no more and the engine says nothing: not an end, until it has said nothing for long. */
