@@ -12,6 +12,12 @@ export interface ChaosOptions {
   readonly seed: number;
   /** Tells each step. */
   readonly say?: (line: string) => void;
+  /** Names of what is killed; every service and the bus when there are none. */
+  readonly victims?: readonly string[];
+  /** Victims that are no process of the product: how each is killed, and had again. */
+  readonly beside?: Readonly<Record<string, () => Promise<void>>>;
+  /** Sandboxes alive at this moment, a word for each; processes of bubblewrap when nothing is said. */
+  readonly alive?: () => Promise<readonly string[]>;
 }
 
 export interface ChaosReport {
@@ -64,15 +70,13 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
       refused += 1;
     },
   );
+  const among = options.victims ?? victims;
   // However short the storm is asked to be, it goes on until the clock has fired in it.
   for (let kill = 0; kill < options.kills || !(await triggers.hasTicked()); kill += 1) {
-    const name = victims[Math.floor(roll() * victims.length)] ?? 'api';
+    const name = among[Math.floor(roll() * among.length)] ?? 'api';
     await newWork(accepted, accepted.length);
-    const pid = (await stack.pids())[name];
-    if (pid === undefined) throw new Error(`${name} is not running`);
-    process.kill(pid, 'SIGKILL');
+    const took = await strike(stack, name, options.beside?.[name]);
     kills[name] = (kills[name] ?? 0) + 1;
-    const took = await recovered(stack, name, pid);
     slowest = Math.max(slowest, took);
     say(`${kill + 1}/${options.kills} killed ${name}, back after ${Math.round(took)} ms, ${accepted.length} accepted`);
     await new Promise((resolve) => setTimeout(resolve, roll() * 400));
@@ -90,8 +94,21 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
     ends[end] = (ends[end] ?? 0) + 1;
     broken.push(...(await promisesBroken(stack, id, run)));
   }
-  broken.push(...(await leftovers(stack)));
+  broken.push(...(await leftovers(options.alive ?? (() => Promise.resolve(sandboxProcesses(stack))))));
   return { kills, accepted: accepted.length, fired: fired.counts, refused, ends, broken, slowestRecoveryMs: slowest };
+}
+
+/** Kills a victim and waits until it is back and the API answers; how long that took. */
+async function strike(stack: StartedStack, name: string, beside?: () => Promise<void>): Promise<number> {
+  if (beside !== undefined) {
+    const started = performance.now();
+    await beside();
+    return performance.now() - started;
+  }
+  const pid = (await stack.pids())[name];
+  if (pid === undefined) throw new Error(`${name} is not running`);
+  process.kill(pid, 'SIGKILL');
+  return recovered(stack, name, pid);
 }
 
 /** Waits until a run was accepted since the last kill, so that a slow machine is under work at each one too. */
@@ -185,12 +202,12 @@ async function promisesBroken(stack: StartedStack, id: string, run: RunView | un
 }
 
 /** Sandboxes alive although every run has ended; two sweeps are waited for. */
-async function leftovers(stack: StartedStack): Promise<readonly string[]> {
+async function leftovers(alive: () => Promise<readonly string[]>): Promise<readonly string[]> {
   for (let waited = 0; waited < 20_000; waited += 500) {
-    if (sandboxProcesses(stack).length === 0) return [];
+    if ((await alive()).length === 0) return [];
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  return sandboxProcesses(stack).map((line) => `left behind: ${line}`);
+  return (await alive()).map((line) => `left behind: ${line}`);
 }
 
 function sandboxProcesses(stack: StartedStack): readonly string[] {
