@@ -5,7 +5,7 @@ import { type Backend, backends, environmentOf } from './backends.ts';
 import { type Cell, Kit } from './kit.ts';
 import { runAll } from './lanes.ts';
 import { scenarios } from './scenarios.ts';
-import { usualSubjects } from './subjects.ts';
+import { scenariosOf, usualSubjects } from './subjects.ts';
 import { renderConformance } from './table.ts';
 
 /** The cells before it included. */
@@ -27,7 +27,7 @@ describe.each(backends)('a coding agent in the %s backend', (backend: Backend) =
   afterAll(() => stack?.stop(), 60_000);
 
   describe.each(usualSubjects)('$name', (subject) => {
-    test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
+    test.each(scenariosOf(subject, scenarios).map((scenario) => [scenario.name, scenario] as const))(
       '%s',
       async (_, scenario) => {
         const cell = await cellOf({ subject, scenario });

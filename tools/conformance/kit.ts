@@ -15,7 +15,7 @@ export interface Cell {
   readonly seconds: number;
 }
 
-const patienceMs = 180_000;
+const patienceMs = 420_000;
 
 /** Rows of the scripted model's log. */
 interface Asked {

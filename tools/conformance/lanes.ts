@@ -2,7 +2,7 @@
 
 import type { Cell, Kit } from './kit.ts';
 import type { Scenario } from './scenarios.ts';
-import type { Subject } from './subjects.ts';
+import { type Subject, scenariosOf } from './subjects.ts';
 
 const lanes = 2;
 
@@ -15,12 +15,13 @@ export interface Asked {
 export function runAll(kit: Kit, subjects: readonly Subject[], scenarios: readonly Scenario[]) {
   const cells = new Map<string, PromiseWithResolvers<Cell>>();
   for (const subject of subjects) {
-    for (const scenario of scenarios) cells.set(keyOf({ subject, scenario }), Promise.withResolvers());
+    for (const scenario of scenariosOf(subject, scenarios))
+      cells.set(keyOf({ subject, scenario }), Promise.withResolvers());
   }
   const waiting = [...subjects];
   const lane = async (): Promise<void> => {
     for (let subject = waiting.shift(); subject !== undefined; subject = waiting.shift()) {
-      for (const scenario of scenarios) {
+      for (const scenario of scenariosOf(subject, scenarios)) {
         cells.get(keyOf({ subject, scenario }))?.resolve(await kit.run(subject, scenario));
       }
     }

@@ -10,6 +10,8 @@ export interface Subject {
   readonly argv: readonly string[];
   /** What its model speaks, as a role spells it. */
   readonly dialect: string;
+  /** Names of the scenarios it is put to; all of them when absent. */
+  readonly only?: readonly string[];
 }
 
 const dialectOf = (runner: string): string =>
@@ -28,5 +30,13 @@ export const subjects: readonly Subject[] = [
   overAcp('opencode', ['opencode', 'acp']),
 ];
 
-/** Whom `npm run test:wide` asks: all of them by their own runners, and one over the protocol. */
-export const usualSubjects = subjects.filter(({ name }) => name !== 'acp opencode');
+const overProtocol = ['tool ok', 'tool fails', 'deny', 'ask', '401', '429', 'cut stream', 'non-UTF-8', 'resume'];
+
+/** Whom `npm run test:wide` asks: all of them by their own runners, and one over the protocol, with what it is known to do right. */
+export const usualSubjects: readonly Subject[] = subjects
+  .filter(({ name }) => name !== 'acp opencode')
+  .map((subject) => (subject.runner === 'acp' ? { ...subject, only: overProtocol } : subject));
+
+/** The scenarios of a subject, in order. */
+export const scenariosOf = <T extends { readonly name: string }>({ only }: Subject, all: readonly T[]): readonly T[] =>
+  all.filter(({ name }) => only?.includes(name) !== false);
