@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const crowd = 1_000;
 /** What one reader may cost the api at most: a piece on its way to the socket, a page behind it, and what V8 has not yet collected. */
-const mebibytesEach = 0.5;
+const mebibytesEach = 0.75;
 
 /** Says megabytes beyond what anybody takes. */
 const speech = 'while :; do head -c 20000 /dev/zero | tr "\\0" x; echo; sleep 0.1; done';
