@@ -286,7 +286,7 @@ describe('a person at the command line', () => {
       '--task',
       task,
     );
-    expect(made).toContain('version');
+    expect(made).toContain(`subscription ${name} is created`);
     const sent = JSON.parse(
       await said('event', 'send', '--type', type, '--data', '{"n":2}', '--wait', '-o', 'json'),
     ) as StoredEvent;

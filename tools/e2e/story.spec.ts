@@ -67,7 +67,8 @@ describe('a person and an agent work on a repository', () => {
     expect(run).toMatchObject({
       state: 'completed',
       verdict: 'succeeded',
-      commits: [{ workspace: 'sallyport', files: 2 }],
+      // Two of the script, and the conversation, which a later run can go on from.
+      commits: [{ workspace: 'sallyport', files: 3 }],
     });
   }, 60_000);
 
@@ -106,7 +107,7 @@ describe('a person and an agent work on a repository', () => {
     });
     expect(await stack.ended(created.id)).toMatchObject({
       state: 'completed',
-      commits: [{ workspace: 'demo', files: 1 }],
+      commits: [{ workspace: 'demo', files: 2 }],
     });
   }, 60_000);
 
