@@ -64,6 +64,8 @@ describe('a hostile agent', () => {
       answers.push((await tether('Emit', '{"first":"1","events":[{"nobody":{}}]}')).status);
       answers.push((await tether('Emit', 'rubbish')).status);
       answers.push((await tether('Emit', { first: '50', events: [] })).status);
+      const many = Array.from({ length: 257 }, () => ({ raw: {} }));
+      answers.push((await tether('Emit', { first: '2', events: many })).status);
       answers.push((await tether('Resolve', { name: 'a'.repeat(10000), type: 'A' })).status);
       answers.push((await tether('Resolve', { name: 'example.com', type: 'MX' })).status);
       await tether('Emit', { first: '2', events: [{ messageDelta: { text: answers.join() } }] });
@@ -71,7 +73,7 @@ describe('a hostile agent', () => {
     const unit = world.unit(code);
     await world.create(unit);
     await world.ended(unit);
-    expect(world.texts(unit)).toEqual(['mine', '400,400,400,200,400,400,400,400,400']);
+    expect(world.texts(unit)).toEqual(['mine', '400,400,400,200,400,400,400,400,400,400']);
     const mine = world.outputOf(unit).find(({ body }) => body.case === 'messageDelta');
     expect(mine).toMatchObject({ org: 'acme', run: unit.run, dispatch: unit.dispatch });
     expect(mine?.seq).toBeLessThan(999n);

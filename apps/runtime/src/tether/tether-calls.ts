@@ -5,6 +5,7 @@ import {
   create,
   type DescMessage,
   fromJson,
+  type JsonValue,
   type MessageInitShape,
   type MessageShape,
   toJson,
@@ -28,25 +29,15 @@ import { Clock } from '@sallyport/core/clock';
 import { malformedTether, tetherHungUp } from '../faults.ts';
 import { RefusedOutput } from '../output/output-log.ts';
 import type { LiveWorkload } from '../workloads/live-workload.ts';
-import { Flow } from './flow.ts';
 import type { TetherCall } from './tether-server.ts';
+import { Toll } from './toll.ts';
 
 /** A control call is answered empty after this long, so that a broken peer is noticed. */
 const controlMs = 25_000;
 
-const flowBytesPerSecond = 16 * 1024 * 1024;
+/** Events of one call; a supervisor sends no more at a time. */
+export const maxEvents = 256;
 
-/** What a call costs at least, so that a thousand a second are as many as one workload gets. */
-const callBytes = 16 * 1024;
-
-/** A call that waits while its workload has used up its share of this process. */
-const paced =
-  (flow: Flow, call: TetherCall): TetherCall =>
-  async (body, signal) => {
-    const wait = flow.take(Math.max(body.length, callBytes));
-    if (wait > 1) await sleep(wait, undefined, { signal }).catch(() => undefined);
-    return call(body, signal);
-  };
 const maxNameLength = 255;
 
 @Injectable()
@@ -62,30 +53,44 @@ export class TetherCalls {
 
   /** The calls of one workload. */
   of(live: LiveWorkload): Readonly<Record<string, TetherCall>> {
-    const flow = new Flow({ bytesPerSecond: flowBytesPerSecond, burstBytes: flowBytesPerSecond, clock: this.clock });
+    const toll = new Toll({ clock: this.clock });
+    // Written once, however often it is asked for.
+    let work: Promise<string> | undefined;
+    const answer = (): Promise<string> =>
+      (work ??= live.work.promise.then((given) => encode(AwaitWorkResponseSchema, given)));
     return {
-      AwaitWork: paced(flow, (body, signal) => awaitWork(live, body, signal)),
-      Emit: paced(flow, (body) => emit(live, body)),
-      Resolve: paced(flow, (body) => this.#resolve(live, body)),
-      AwaitControl: paced(flow, (body, signal) => awaitControl(live, body, signal)),
+      AwaitWork: toll.on((body, signal) => awaitWork(answer, body, signal)),
+      Emit: toll.on((body, signal) => emit(live, toll, { body, signal })),
+      Resolve: toll.on((body) => this.#resolve(live, body)),
+      AwaitControl: toll.on((body, signal) => awaitControl(live, body, signal)),
     };
   }
 
   async #resolve(live: LiveWorkload, body: string): Promise<string> {
-    const { name, type } = decode(ResolveRequestSchema, body);
+    const { name, type } = decode(ResolveRequestSchema, parse(body));
     if (name.length > maxNameLength || (type !== 'A' && type !== 'AAAA')) throw malformedTether('question');
     const { addresses, ttlSeconds } = await this.#egress.resolve({ name, type }, live.access.call(5_000));
     return encode(ResolveResponseSchema, { addresses, ttlSeconds });
   }
 }
 
-async function awaitWork(live: LiveWorkload, body: string, signal: AbortSignal): Promise<string> {
-  decode(AwaitWorkRequestSchema, body);
-  return encode(AwaitWorkResponseSchema, await Promise.race([live.work.promise, gone(signal)]));
+async function awaitWork(answer: () => Promise<string>, body: string, signal: AbortSignal): Promise<string> {
+  decode(AwaitWorkRequestSchema, parse(body));
+  return Promise.race([answer(), gone(signal)]);
 }
 
-async function emit(live: LiveWorkload, body: string): Promise<string> {
-  const { first, events } = decode(EmitRequestSchema, body);
+interface Asked {
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+async function emit(live: LiveWorkload, toll: Toll, { body, signal }: Asked): Promise<string> {
+  const given = parse(body);
+  // Counted before anything is made of them: a mebibyte holds a hundred thousand.
+  const count = eventsOf(given);
+  if (count > maxEvents) throw malformedTether('number of events');
+  await toll.events(count, signal);
+  const { first, events } = decode(EmitRequestSchema, given);
   live.touch();
   return encode(EmitResponseSchema, { last: take(live, first, events) });
 }
@@ -99,7 +104,7 @@ function take(live: LiveWorkload, first: bigint, events: MessageShape<typeof Emi
 }
 
 async function awaitControl(live: LiveWorkload, body: string, signal: AbortSignal): Promise<string> {
-  const { after } = decode(AwaitControlRequestSchema, body);
+  const { after } = decode(AwaitControlRequestSchema, parse(body));
   const held = new AbortController();
   const forget = live.inputs.onHeld(() => held.abort());
   const either = AbortSignal.any([signal, live.ending.signal, held.signal]);
@@ -117,9 +122,22 @@ const gone = (signal: AbortSignal): Promise<never> =>
     else signal.addEventListener('abort', tell, { once: true });
   });
 
-function decode<S extends DescMessage>(schema: S, body: string): MessageShape<S> {
+function parse(body: string): JsonValue {
   try {
-    return fromJson(schema, JSON.parse(body));
+    return JSON.parse(body) as JsonValue;
+  } catch (error) {
+    throw malformedTether('message', error);
+  }
+}
+
+function eventsOf(given: JsonValue): number {
+  const events = typeof given === 'object' && given !== null && !Array.isArray(given) ? given['events'] : undefined;
+  return Array.isArray(events) ? events.length : 0;
+}
+
+function decode<S extends DescMessage>(schema: S, given: JsonValue): MessageShape<S> {
+  try {
+    return fromJson(schema, given);
   } catch (error) {
     throw malformedTether('message', error);
   }
