@@ -11,6 +11,7 @@ import { AfterworkRunner } from '../afterwork/afterwork.ts';
 import type { SchedulerConfig } from '../config.ts';
 import { EdgeStore } from '../edges/edge.store.ts';
 import { movedEdge } from '../edges/edge.ts';
+import { FiringStore } from '../firings/firing.store.ts';
 import { DeliverInputs } from '../inputs/deliver-inputs.ts';
 import { IdempotencyStore } from '../runs/idempotency.store.ts';
 import type { RunRecord } from '../runs/run.ts';
@@ -24,6 +25,7 @@ const batch = 32;
 const maxInFlight = 128;
 /** Rounds between two looks for what only ages. */
 const agingEvery = 15;
+const forgetBatch = 500;
 /** Milliseconds that a shutdown waits for steps in flight; leases outlive it and are taken up after the start. */
 const drainMs = 2_000;
 
@@ -42,6 +44,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly inputs: DeliverInputs,
     private readonly edges: EdgeStore,
     private readonly keys: IdempotencyStore,
+    private readonly firings: FiringStore,
     private readonly relay: OutboxRelay,
     private readonly wake: Wake,
     private readonly clock: Clock,
@@ -105,6 +108,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   async #age(now: number): Promise<void> {
     await this.store.system(async (db) => {
       await this.keys.forget(db, now);
+      await this.firings.forget(db, now, forgetBatch);
       for (const edge of await this.edges.silent(db, now - this.config.SALLY_EDGE_LOST_MS)) {
         await this.edges.save(db, movedEdge(edge, 'lose', 'silent', now));
       }

@@ -5,7 +5,7 @@ import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
 import type { Db } from '@sallyport/store/store';
 import { runMachine } from '../runs/run.machine.ts';
 import type { FiringStateName } from './firing.machine.ts';
-import type { Firing } from './firing.ts';
+import type { Firing, NamedFiring, ShownFiring } from './firing.ts';
 
 interface Row {
   readonly id: string;
@@ -48,6 +48,24 @@ const firingFrom = (row: Row): Firing => ({
   leaseUntil: Number(row.lease_until),
   tries: row.tries,
 });
+
+const shown = 'id, trigger_id, state, reason, due_at, decided_at, event, run';
+
+type ShownRow = Pick<Row, 'id' | 'trigger_id' | 'state' | 'reason' | 'due_at' | 'decided_at' | 'event' | 'run'>;
+
+const shownFrom = (row: ShownRow): ShownFiring => ({
+  id: row.id,
+  trigger: row.trigger_id,
+  state: row.state as FiringStateName,
+  reason: row.reason,
+  dueAt: Number(row.due_at),
+  decidedAt: row.decided_at === null ? undefined : Number(row.decided_at),
+  event: row.event,
+  run: row.run,
+});
+
+/** For how long it can be seen what became of a firing. */
+const historyMs = 90 * 24 * 60 * 60 * 1000;
 
 const unitBytes = (unit: Unit | undefined): Buffer | null =>
   unit === undefined ? null : Buffer.from(toBinary(UnitSchema, unit));
@@ -137,7 +155,8 @@ export class FiringStore {
   /** Writes what a pure move answered about a firing that the transaction has locked, itself or by its trigger. */
   async save(db: Db, firing: Firing): Promise<void> {
     await db.query(
-      `UPDATE firing SET state = $2, reason = $3, decided_at = $4, run = $5, unit = $6, spec_hash = $7, open = $8, lease_until = $9, tries = $10
+      `UPDATE firing SET state = $2, reason = $3, decided_at = $4, run = $5, unit = $6, spec_hash = $7, open = $8, lease_until = $9, tries = $10,
+         attachments = $11
        WHERE id = $1`,
       [
         firing.id,
@@ -150,6 +169,7 @@ export class FiringStore {
         firing.open,
         firing.leaseUntil,
         firing.tries,
+        attachmentBytes(firing),
       ],
     );
   }
@@ -167,31 +187,42 @@ export class FiringStore {
   }
 
   /** Firings that wait, oldest first, behind the given id. */
-  async waiting(db: Db, after: string, limit: number): Promise<readonly Firing[]> {
-    const rows = await db.query<Row>("SELECT * FROM firing WHERE state = 'queued' AND id > $1 ORDER BY id LIMIT $2", [
-      after,
-      limit,
-    ]);
-    return rows.map(firingFrom);
+  waiting(db: Db, after: string, limit: number): Promise<readonly NamedFiring[]> {
+    return db.query<NamedFiring>(
+      `SELECT id, org, trigger_id AS trigger FROM firing WHERE state = 'queued' AND id > $1 ORDER BY id LIMIT $2`,
+      [after, limit],
+    );
   }
 
   /** History of a trigger, latest due first; `before` is the last firing of the page before. */
   async list(
     db: Db,
     filter: { readonly trigger: string; readonly before: string; readonly limit: number },
-  ): Promise<readonly Firing[]> {
-    const rows = await db.query<Row>(
-      `SELECT * FROM firing WHERE trigger_id = $1 AND ($2 = '' OR (due_at, id) < (SELECT due_at, id FROM firing WHERE id = $2 AND trigger_id = $1))
+  ): Promise<readonly ShownFiring[]> {
+    const rows = await db.query<ShownRow>(
+      `SELECT ${shown} FROM firing WHERE trigger_id = $1 AND ($2 = '' OR (due_at, id) < (SELECT due_at, id FROM firing WHERE id = $2 AND trigger_id = $1))
        ORDER BY due_at DESC, id DESC LIMIT $3`,
       [filter.trigger, filter.before, filter.limit],
     );
-    return rows.map(firingFrom);
+    return rows.map(shownFrom);
   }
 
   /** What an event caused. */
-  async ofEvents(db: Db, events: readonly string[]): Promise<readonly Firing[]> {
+  async ofEvents(db: Db, events: readonly string[]): Promise<readonly ShownFiring[]> {
     if (events.length === 0) return [];
-    const rows = await db.query<Row>('SELECT * FROM firing WHERE event = ANY($1::text[]) ORDER BY id', [events]);
-    return rows.map(firingFrom);
+    const rows = await db.query<ShownRow>(`SELECT ${shown} FROM firing WHERE event = ANY($1::text[]) ORDER BY id`, [
+      events,
+    ]);
+    return rows.map(shownFrom);
+  }
+
+  /** Removes some of those that are over and that nobody looks back at any more. */
+  async forget(db: Db, now: number, limit: number): Promise<void> {
+    await db.query(
+      `DELETE FROM firing WHERE id IN (
+         SELECT id FROM firing WHERE made_at <= $1 AND NOT open ORDER BY made_at LIMIT $2 FOR UPDATE SKIP LOCKED
+       )`,
+      [now - historyMs, limit],
+    );
   }
 }

@@ -27,6 +27,7 @@ export interface Firing {
   readonly unit: Unit | undefined;
   /** Spec of the trigger that the envelope was made from. */
   readonly specHash: string;
+  /** What its envelope will hold; none once the envelope is made or never will be. */
   readonly attachments: readonly Attachment[];
   /** False once nothing of it can overlap with another firing of the trigger. */
   readonly open: boolean;
@@ -35,13 +36,20 @@ export interface Firing {
   readonly tries: number;
 }
 
+/** Which firing it is, for whoever reads the rest under a lock. */
+export type NamedFiring = Pick<Firing, 'id' | 'org' | 'trigger'>;
+
+/** What of a firing is shown, and what a history reads: neither envelope nor attachments. */
+export type ShownFiring = Pick<Firing, 'id' | 'trigger' | 'state' | 'reason' | 'dueAt' | 'decidedAt' | 'event' | 'run'>;
+
 /** A scheduler that died between deciding and starting is replaced after this long. */
 export const leaseMs = 15_000;
 
 function moved(firing: Firing, move: FiringMove, change: Partial<Firing>): Firing {
   const state = firingMachine.next(firing.state, move);
   if (state === undefined) throw new Error(`firing ${firing.id} is ${firing.state}: ${move} is no move of it`);
-  return { ...firing, ...change, state };
+  // Whatever a firing that waits becomes, its attachments are in its envelope by then, or in no use.
+  return { ...firing, ...change, state, attachments: [] };
 }
 
 /** Its envelope is made and identity is to be asked. */
@@ -80,7 +88,7 @@ const outcomes = {
 } as const satisfies Record<FiringStateName, FiringOutcome>;
 
 /** The firing as the contract shows it. */
-export const firingWire = (firing: Firing): FiringMessage =>
+export const firingWire = (firing: ShownFiring): FiringMessage =>
   create(FiringSchema, {
     id: firing.id,
     trigger: firing.trigger,

@@ -13,7 +13,7 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { Wake } from '../wake.ts';
 import { decideWaiting } from './decide-firing.ts';
 import { FiringStore } from './firing.store.ts';
-import type { Firing } from './firing.ts';
+import type { Firing, NamedFiring } from './firing.ts';
 import { FiringDesk } from './firing-desk.ts';
 
 const replaced = 'a later firing of its trigger takes its place';
@@ -41,14 +41,14 @@ export class ReleaseWaiting {
   ) {}
 
   /** Answers the firing and its trigger once it waits no more; undefined while it does. */
-  async execute(waiting: Firing): Promise<{ firing: Firing; trigger: Trigger } | undefined> {
+  async execute(waiting: NamedFiring): Promise<{ firing: Firing; trigger: Trigger } | undefined> {
     const released = await this.#release(waiting);
     if (released === undefined) return undefined;
     for (const run of released.replaces) await this.#stop(waiting.org, run);
     return released.firing.state === 'queued' ? undefined : released;
   }
 
-  #release({ org, id, trigger: triggerId }: Firing): Promise<Released | undefined> {
+  #release({ org, id, trigger: triggerId }: NamedFiring): Promise<Released | undefined> {
     return this.store.tx(org, async (db) => {
       const trigger = await this.triggers.lock(db, triggerId);
       const firing = await this.firings.lock(db, id);

@@ -13,7 +13,7 @@ import type { SchedulerConfig } from '../config.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import { Wake } from '../wake.ts';
 import { FiringStore } from './firing.store.ts';
-import { type Firing, leaseMs } from './firing.ts';
+import { type Firing, leaseMs, type NamedFiring } from './firing.ts';
 import { type FiredTrigger, StartFiring } from './start-firing.ts';
 
 /** More than the database has connections for, and not so many that calls of people wait behind them. */
@@ -103,7 +103,7 @@ export class StartLoop implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Counts work on a firing among what is in flight. */
-  track(firing: Firing, work: Promise<void>): void {
+  track(firing: NamedFiring, work: Promise<void>): void {
     const tracked = work
       .catch((error: unknown) => {
         this.log.warn({ firing: firing.id, error }, 'a firing could not be carried on; it is taken up again');

@@ -38,6 +38,14 @@ interface Row {
   readonly task_state: string;
 }
 
+/** As `select`, with a unit that has no attachments: a page of runs must not be a page of files. */
+const selectOutline = `SELECT run.id, run.org, run.environment, run.subject, run.role, run.runner, coalesce(run.outline, run.unit) AS unit,
+  run.state, run.reason, run.message, run.since, run.version, run.seq, run.created_at, run.ended_at, run.ending,
+  task.id AS task_id, task.state AS task_state FROM run JOIN task ON task.run = run.id`;
+
+const outlineBytes = ({ unit }: RunRecord): Buffer | null =>
+  unit.attachments.length === 0 ? null : Buffer.from(toBinary(UnitSchema, { ...unit, attachments: [] }));
+
 const select = 'SELECT run.*, task.id AS task_id, task.state AS task_state FROM run JOIN task ON task.run = run.id';
 
 const runFrom = (row: Row): RunRecord => ({
@@ -102,9 +110,10 @@ export class RunStore {
     return row && runFrom(row);
   }
 
+  /** Newest first, without the attachments of their units. */
   async list(db: Db, filter: RunFilter): Promise<readonly RunRecord[]> {
     const rows = await db.query<Row>(
-      `${select} WHERE run.environment = $1 AND (cardinality($2::text[]) = 0 OR run.state = ANY($2::text[])) AND ($3 = '' OR run.role = $3)
+      `${selectOutline} WHERE run.environment = $1 AND (cardinality($2::text[]) = 0 OR run.state = ANY($2::text[])) AND ($3 = '' OR run.role = $3)
          AND ($4 = '' OR run.id < $4) ORDER BY run.id DESC LIMIT $5`,
       [filter.environment, filter.states, filter.role, filter.before, filter.limit],
     );
@@ -116,8 +125,8 @@ export class RunStore {
     const event = this.#eventRow(run, dispatch);
     await db.query(
       `WITH the_run AS (
-         INSERT INTO run (id, org, environment, subject, role, runner, unit, state, reason, message, since, version, seq, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, 1, 1, $10)
+         INSERT INTO run (id, org, environment, subject, role, runner, unit, state, reason, message, since, version, seq, created_at, outline)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, 1, 1, $10, $28)
        ), the_task AS (
          INSERT INTO task (id, org, run, state, reason, since) VALUES ($11, $2, $1, $12, $9, $10)
        ), the_dispatch AS (
@@ -154,6 +163,7 @@ export class RunStore {
         dispatch.leaseUntil,
         dispatch.reason,
         dispatch.edge ?? null,
+        outlineBytes(run),
       ],
     );
     await enqueue(db, [event, auditRow(transitionEvent('run.accepted', run, dispatch, { to: run.state }), this.clock)]);

@@ -12,7 +12,7 @@ import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
 import { FiringStore } from '../firings/firing.store.ts';
-import type { Firing } from '../firings/firing.ts';
+import type { NamedFiring } from '../firings/firing.ts';
 import { FiringAlarm } from '../firings/firing-alarm.ts';
 import { ReleaseWaiting } from '../firings/release-waiting.ts';
 import { StartFiring } from '../firings/start-firing.ts';
@@ -118,7 +118,7 @@ export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
     if (waiting.length === waitingBatch) this.alarm.ring();
   }
 
-  async #release(firing: Firing): Promise<void> {
+  async #release(firing: NamedFiring): Promise<void> {
     const released = await this.waiting.execute(firing);
     if (released !== undefined) await this.starting.execute(released.firing, released.trigger);
   }
