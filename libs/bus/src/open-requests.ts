@@ -29,7 +29,8 @@ export async function answerOpen(
   const subscription = bus.nats.subscribe(subject, {
     queue: bus.caller,
     callback: (error, message) => {
-      if (error !== null) return;
+      // A message with a status is the bus's own word to a consumer that somebody has delivered here, as when it idles.
+      if (error !== null || (message.headers?.code ?? 0) !== 0) return;
       const work = take(message, answer).finally(() => inFlight.delete(work));
       inFlight.add(work);
     },

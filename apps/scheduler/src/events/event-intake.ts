@@ -45,6 +45,8 @@ export class EventIntake implements OnApplicationBootstrap, OnModuleDestroy {
     // A consumer may be told to deliver what the product tells back into it. Refused with no record: a record would be told, and come again.
     if (request.headers.some(([name, value]) => name.toLowerCase() === 'ce-source' && value.startsWith(teamSource)))
       throw sourceReserved(teamSource);
+    // What holds nothing is no attempt at an event, and no record is made of it; in binary mode an event may have no data.
+    if (request.body.byteLength === 0 && !isBinary(request.headers.map(([name]) => name))) throw eventMalformed();
     const { org, environment, producer } = place;
     const intake = { org, environment, producer: `nats:${producer}` };
     try {

@@ -16,6 +16,7 @@ import { OutboxRelay } from '@sallyport/service/relay';
 import { enqueue } from '@sallyport/store/outbox';
 import { Store } from '@sallyport/store/store';
 import { conflict, eventPlace, eventsWaiting } from '../faults.ts';
+import { RefusalBudget } from '../refusal-budget.ts';
 import { EventStore } from './event.store.ts';
 import { headStartMs, type Intake, printOf, type StoredEvent } from './event.ts';
 import { EventMatcher } from './event-matcher.ts';
@@ -31,6 +32,8 @@ const maxWaiting = 10_000;
 
 @Injectable()
 export class ReceiveEvent {
+  readonly #refusals: RefusalBudget;
+
   constructor(
     private readonly store: Store,
     private readonly events: EventStore,
@@ -38,9 +41,11 @@ export class ReceiveEvent {
     private readonly relay: OutboxRelay,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.#refusals = new RefusalBudget(clock);
+  }
 
-  /** `read` gives the event, and throws the fault of what is wrong with it; a refusal is put on record. */
+  /** `read` gives the event, and throws the fault of what is wrong with it; a refusal is put on record, or counted when its sender has many. */
   async execute(intake: Intake, read: () => CloudEvent): Promise<Received> {
     const { org, environment } = intake;
     if (!isSlug(org) || !isSlug(environment) || org === deploymentLog) throw eventPlace();
@@ -48,7 +53,7 @@ export class ReceiveEvent {
       return await this.#accept(intake, read());
     } catch (error) {
       const fault = Fault.from(error);
-      if (!fault.retryable && fault.code !== 'internal') await this.tellRefusal(intake, fault.reason);
+      if (!fault.retryable && fault.code !== 'internal') await this.#tellRefusal(intake, fault.reason);
       throw error;
     }
   }
@@ -92,9 +97,11 @@ export class ReceiveEvent {
   }
 
   /** Puts on record that something was not taken in. Never throws: the refusal itself is what the sender hears. */
-  async tellRefusal({ org, environment, producer }: Intake, reason: string): Promise<void> {
+  async #tellRefusal({ org, environment, producer }: Intake, reason: string): Promise<void> {
+    const facts = this.#refusals.take(`${org} ${environment} ${producer}`);
+    if (facts === undefined) return;
     const row = auditRow(
-      { kind: 'event.refused', org, environment, subject: producer, resource: 'event', outcome: 'deny', reason },
+      { kind: 'event.refused', org, environment, subject: producer, resource: 'event', outcome: 'deny', reason, facts },
       this.clock,
     );
     try {

@@ -16,6 +16,7 @@ import { enqueue } from '@sallyport/store/outbox';
 import { type Db, Store } from '@sallyport/store/store';
 import { DispatchStore } from '../dispatches/dispatch.store.ts';
 import { runEnded, runNotFound } from '../faults.ts';
+import { RefusalBudget } from '../refusal-budget.ts';
 import { runMachine } from '../runs/run.machine.ts';
 import { RunStore } from '../runs/run.store.ts';
 import type { RunRecord } from '../runs/run.ts';
@@ -40,6 +41,8 @@ export interface Said {
 
 @Injectable()
 export class SendInput {
+  readonly #refusals: RefusalBudget;
+
   constructor(
     private readonly store: Store,
     private readonly runs: RunStore,
@@ -49,7 +52,9 @@ export class SendInput {
     private readonly relay: OutboxRelay,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.#refusals = new RefusalBudget(clock);
+  }
 
   async execute({ run, input }: SendInputRequest, claims: Sayer): Promise<Said> {
     try {
@@ -109,9 +114,11 @@ export class SendInput {
   }
 
   async #tellRefusal(run: string, { org, env: environment, sub: subject }: Sayer, fault: Fault): Promise<void> {
+    const facts = this.#refusals.take(`${org} ${environment} ${subject}`);
+    if (facts === undefined) return;
     const resource = `run/${run.slice(0, 64)}`;
     const row = auditRow(
-      { kind: 'run.refused', org, environment, subject, resource, outcome: 'deny', reason: fault.reason },
+      { kind: 'run.refused', org, environment, subject, resource, outcome: 'deny', reason: fault.reason, facts },
       this.clock,
     );
     try {
