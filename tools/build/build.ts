@@ -122,7 +122,7 @@ async function bundle(out: string): Promise<void> {
       ...common,
       entryPoints: {
         ...Object.fromEntries(entries.map((name) => [name, `apps/${name}/src/main.ts`])),
-        // A thread of the scheduler, beside the service that starts it.
+        // A process of the scheduler's, beside the service that starts it.
         'scheduler-filter': 'apps/scheduler/src/subscriptions/filter-worker.ts',
       },
       outdir: join(out, 'services'),

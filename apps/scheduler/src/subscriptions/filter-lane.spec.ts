@@ -61,6 +61,28 @@ describe('an expression', () => {
     expect(answers).toEqual([undefined, 'yes']);
   });
 
+  const doubled = (literal: string, times: number): string => `[${literal}]${'.map(a,a+a)'.repeat(times)}[0]`;
+
+  test.each([
+    ['text, and spreads it', `size(${doubled("'xxxxxxxxxxxxxxxx'", 22)}) > 0`],
+    ['text more often, and asks for its end', `(type + ${doubled("'xxxxxxxxxxxxxxxx'", 28)}).endsWith('y')`],
+    ['bytes', `size(${doubled("b'xxxxxxxxxxxxxxxx'", 27)}) > 0`],
+    [
+      'text that becomes bytes',
+      `size(bytes(${doubled("'xxxxxxxxxxxxxxxx'", 16)})) > 0 && size(bytes(${doubled("'xxxxxxxxxxxxxxxx'", 16)})) > 0`,
+    ],
+    ['bytes, and looks away', `size(${doubled("b'xxxxxxxxxxxxxxxx'", 27)}) > 0 || true`],
+  ])('that doubles %s is costly, and the next is judged', async (_, expression) => {
+    expect(await judge(expression, 'true')).toEqual(['costly', 'yes']);
+    expect(await check(expression, 'true')).toEqual([expect.stringContaining('it makes more than'), '']);
+  });
+
+  test('makes text and bytes as it likes within bounds', async () => {
+    expect(
+      await judge("data.note + '!' == 'urgent!'", "b'a' + b'b' == b'ab'", "bytes('é') == b'é'", "'a' + 'b' == 'ba'"),
+    ).toEqual(['yes', 'yes', 'yes', 'no']);
+  });
+
   test('of linear time is judged over the largest data', async () => {
     const data = Buffer.from(JSON.stringify(`${'a'.repeat(250_000)}!`));
     const answers = await lane.ask({

@@ -1,12 +1,15 @@
 /**
- * One thread for expressions, and the clock over it: what is not answered in time ends the thread and counts as too costly.
+ * One process for expressions, and the clock over it: what is not answered in time ends the process and counts as too costly, and so
+ * does what the process ends of.
  *
- * An expression that overruns gets one more try with more time and a fresh thread, so that a busy machine is not taken for a costly
+ * An expression that overruns gets one more try with more time and a fresh process, so that a busy machine is not taken for a costly
  * expression.
  */
 
-import { Worker } from 'node:worker_threads';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Clock } from '@sallyport/core/clock';
+import { boundedProcess } from './filter-process.ts';
 import type { Ask, Told } from './filter-words.ts';
 
 /** Milliseconds for one expression: at first, and when it is tried again. */
@@ -22,17 +25,16 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** The bundle holds the thread's code beside the service's; the sources hold it beside this file. */
-const code = new URL(
-  import.meta.url.endsWith('.ts') ? './filter-worker.ts' : './scheduler-filter.mjs',
-  import.meta.url,
+/** The bundle holds the process's code beside the service's; the sources hold it beside this file. */
+const code = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './filter-worker.ts' : './scheduler-filter.mjs', import.meta.url),
 );
 
-const closed = (): Error => new Error('the thread that judges expressions was ended');
+const closed = (): Error => new Error('the process that judges expressions was ended');
 
 export class FilterLane {
   readonly #queue: Waiting[] = [];
-  #worker: Worker | undefined;
+  #worker: ChildProcess | undefined;
   #busy = false;
   #closed = false;
   readonly #clock: Clock;
@@ -41,7 +43,7 @@ export class FilterLane {
     this.#clock = clock;
   }
 
-  /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no thread can be had, and when it is closed first. */
+  /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no process can be had, and when it is closed first. */
   ask(ask: Ask, took: (ms: number) => void = () => undefined): Promise<Answers> {
     return new Promise((done, failed) => {
       this.#queue.push({ ask, took, done, failed });
@@ -93,7 +95,7 @@ export class FilterLane {
       };
       const late = (): void => {
         const at = left;
-        // What was said while this thread was busy is heard before the other one is judged.
+        // What was said while this process was busy is heard before the other one is judged.
         setImmediate(() => setImmediate(() => (left === at ? void this.#end().then(stop) : undefined)));
       };
       let timer = setTimeout(late, budgetMs);
@@ -105,31 +107,29 @@ export class FilterLane {
         else timer = setTimeout(late, budgetMs);
       };
       worker.on('message', onTold).once('exit', stop);
-      worker.postMessage({ ...ask, expressions: open.map((index) => ask.expressions[index]) });
+      // One that cannot be told any more is about to exit, or is ended when the time is over.
+      worker.send({ ...ask, expressions: open.map((index) => ask.expressions[index]) }, () => undefined);
     });
     // What was not said because of the end says nothing about the expressions.
     if (this.#closed) throw closed();
   }
 
-  async #started(): Promise<Worker> {
+  async #started(): Promise<ChildProcess> {
     if (this.#closed) throw closed();
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(code, {
-      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
-      env: {},
-      stdout: true,
-      stderr: true,
-    });
-    // A thread that runs out of memory says so here; its exit ends the wait.
-    worker.on('error', () => undefined);
+    const worker = boundedProcess(code);
     worker.once('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
     });
-    worker.unref();
     this.#worker = worker;
     await new Promise<void>((ready, failed) => {
       worker.once('message', () => ready());
-      worker.once('exit', () => failed(new Error('the thread that judges expressions ended at its start')));
+      worker.once('exit', () => failed(new Error('the process that judges expressions ended at its start')));
+      worker.on('error', (error) => {
+        // It never came to be, so that it has no exit.
+        if (worker.pid === undefined && this.#worker === worker) this.#worker = undefined;
+        failed(error);
+      });
     });
     return worker;
   }
@@ -137,6 +137,9 @@ export class FilterLane {
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.terminate();
+    if (worker?.pid === undefined || worker.exitCode !== null || worker.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.kill('SIGKILL');
+    await gone;
   }
 }

@@ -1,6 +1,6 @@
-/** What the scheduler and the thread that evaluates expressions say to each other. */
+/** What the scheduler and the process that evaluates expressions say to each other. */
 
-/** `yes`: the event is wanted. `no`: it is not, or the expression does not apply to it. `costly`: it took too long to tell. */
+/** `yes`: the event is wanted. `no`: it is not, or the expression does not apply to it. `costly`: it took too long or too much to tell. */
 export type Verdict = 'yes' | 'no' | 'costly';
 
 /** The part of an event that expressions see. */

@@ -1,21 +1,21 @@
 /**
- * Evaluates the expressions of subscriptions, in a thread of its own that is ended when it takes too long or too much memory.
+ * Evaluates the expressions of subscriptions, in a process of its own that is ended when it takes too long or too much memory.
  *
  * Expressions are written by people, data by strangers. Regular expressions are RE2's, so their time is linear; everything else is bounded
- * by whoever started this thread.
+ * by whoever started this process, and the text and bytes an expression makes by an allowance.
  */
 
-import { parentPort } from 'node:worker_threads';
 import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { isJsonType, jsonOf } from '@sallyport/core/cloud-event';
+import { allowance, boundedFunctions, isOverAllowance, renewAllowance } from './filter-allowance.ts';
 import { type Ask, type Judged, type Told, type Verdict, variables } from './filter-words.ts';
 
 type Expression = ReturnType<typeof parse>['expr'];
 type Plan = (bindings: Record<string, CelInput>) => unknown;
 
 const maxPlans = 500;
-const env = celEnv();
+const env = celEnv({ funcs: boundedFunctions });
 const plans = new Map<string, Plan | undefined>();
 
 /** The plan of an expression; undefined when it does not parse. */
@@ -49,16 +49,20 @@ function dataOf({ data, dataContentType }: Pick<Judged, 'data' | 'dataContentTyp
 }
 
 function judge(expression: string, bindings: Record<string, CelInput>): Verdict {
+  renewAllowance();
   try {
-    return planOf(expression)?.(bindings) === true ? 'yes' : 'no';
+    const answer = planOf(expression)?.(bindings);
+    if (isOverAllowance()) return 'costly';
+    return answer === true ? 'yes' : 'no';
   } catch {
     // A missing field, a stack that is too deep: the expression does not apply to this event.
-    return 'no';
+    return isOverAllowance() ? 'costly' : 'no';
   }
 }
 
 /** What is wrong with an expression; empty when nothing is. */
 function check(expression: string): string {
+  renewAllowance();
   try {
     const parsed = parse(expression);
     const stranger = strangers(parsed.expr, new Set(variables)).next().value;
@@ -66,6 +70,7 @@ function check(expression: string): string {
     const answer = (plan(env, parsed) as Plan)(
       bindingsOf({ type: '', source: '', subject: '', time: 0, dataContentType: '', data: Buffer.from('{}') }),
     );
+    if (isOverAllowance()) return `it makes more than ${allowance} characters or bytes`;
     const error = isCelError(answer) ? answer.message : '';
     return error.startsWith('unbound function') ? error : '';
   } catch (error) {
@@ -107,13 +112,21 @@ function* strangers(expression: Expression | undefined, known: ReadonlySet<strin
   }
 }
 
-parentPort?.on('message', (ask: Ask) => {
+const tell = (told: Told): void => {
+  // Nobody listens any more: the end of the channel is what ends this process.
+  process.send?.(told, undefined, {}, () => undefined);
+};
+
+process.on('message', (ask: Ask) => {
   const bindings = ask.kind === 'judge' ? bindingsOf(ask.event) : undefined;
   ask.expressions.forEach((expression, index) => {
-    const said = bindings === undefined ? check(expression) : judge(expression, bindings);
-    parentPort?.postMessage({ index, said } satisfies Told);
+    tell({ index, said: bindings === undefined ? check(expression) : judge(expression, bindings) });
   });
 });
 
+process.on('disconnect', () => process.exit());
+// What is sent to the whole group is for the scheduler to hear: it ends this process once it wants no more answers.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+
 // The code is loaded; what comes from here on is evaluation.
-parentPort?.postMessage({ index: -1, said: 'ready' } satisfies Told);
+tell({ index: -1, said: 'ready' });
