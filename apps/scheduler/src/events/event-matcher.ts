@@ -4,15 +4,15 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { Clock } from '@sallyport/core/clock';
 import { Log } from '@sallyport/service/log';
 import { CONFIG } from '@sallyport/service/start';
-import { Store } from '@sallyport/store/store';
+import { type Db, Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
 import { Wake } from '../wake.ts';
-import { EventStore } from './event.store.ts';
+import { type ClaimedEvent, EventStore } from './event.store.ts';
 import { eventLeaseMs, type StoredEvent } from './event.ts';
 import { MatchEvent } from './match-event.ts';
 
 const batch = 16;
-const maxInFlight = 32;
+const maxInFlight = 64;
 /** Rounds between two looks for events whose week is over. */
 const agingEvery = 60;
 const forgetBatch = 500;
@@ -22,7 +22,9 @@ const backoffMs = (tries: number): number => Math.min(60_000, 500 * 2 ** Math.mi
 @Injectable()
 export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #wake = new Wake();
-  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #inFlight = new Map<string, { readonly org: string; readonly work: Promise<void> }>();
+  /** Whether the last round left events for want of room: the next end of one makes some. */
+  #short = false;
   #stopped = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -45,13 +47,12 @@ export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
     await this.#loop;
     // An event whose expressions are being judged is not seen to; who comes next takes it up.
     await this.match.close();
-    await Promise.allSettled(this.#inFlight.values());
+    await Promise.allSettled([...this.#inFlight.values()].map(({ work }) => work));
   }
 
   /** Looks at an event that came this moment; the sweep takes it up when there is no room. */
   begin(event: StoredEvent): void {
-    if (this.#stopped || this.#inFlight.size >= maxInFlight) return;
-    this.#track(event, 1);
+    if (!this.#stopped && this.#hasRoom(event.org)) this.#track(event, 1);
   }
 
   async #run(): Promise<void> {
@@ -68,11 +69,35 @@ export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async #round(): Promise<void> {
-    const room = Math.min(batch, maxInFlight - this.#inFlight.size);
-    if (room <= 0) return;
-    const due = await this.store.system((db) => this.events.claim(db, this.clock.now(), eventLeaseMs, room));
+    const due = await this.store.system((db) => this.#claim(db));
     for (const { event, tries } of due) this.#track(event, tries);
-    if (due.length === room) this.#wake.ring();
+    if (due.length === batch) this.#wake.ring();
+  }
+
+  /** One after the other: each is taken from an org that has room for it beside those taken before. */
+  async #claim(db: Db): Promise<readonly ClaimedEvent[]> {
+    const claimed: ClaimedEvent[] = [];
+    while (claimed.length < batch) {
+      const taken = claimed.map(({ event }) => event.org);
+      const orgs = new Set([...this.#orgs(), ...taken]);
+      const passed = [...orgs].filter((org) => !this.#hasRoom(org, taken));
+      this.#short = passed.length > 0;
+      if (this.#inFlight.size + taken.length >= maxInFlight) break;
+      const next = await this.events.claim(db, this.clock.now(), eventLeaseMs, passed);
+      if (next === undefined) break;
+      claimed.push(next);
+    }
+    return claimed;
+  }
+
+  /** An org may hold as many as are left for the others, so that there is room for whoever comes next. */
+  #hasRoom(org: string, taken: readonly string[] = []): boolean {
+    const held = [...this.#orgs(), ...taken];
+    return held.filter((each) => each === org).length < maxInFlight - held.length;
+  }
+
+  #orgs(): readonly string[] {
+    return [...this.#inFlight.values()].map((each) => each.org);
   }
 
   async #age(): Promise<void> {
@@ -87,9 +112,9 @@ export class EventMatcher implements OnApplicationBootstrap, OnModuleDestroy {
       .catch((error: unknown) => this.#later(event, tries, error))
       .finally(() => {
         this.#inFlight.delete(event.id);
-        if (this.#inFlight.size === maxInFlight - 1) this.#wake.ring();
+        if (this.#short) this.#wake.ring();
       });
-    this.#inFlight.set(event.id, work);
+    this.#inFlight.set(event.id, { org: event.org, work });
   }
 
   async #later(event: StoredEvent, tries: number, error: unknown): Promise<void> {

@@ -94,20 +94,21 @@ export class EventStore {
     return rows.length > 0;
   }
 
-  /** Events that are due to be looked at, each put off until whoever takes it must be done. */
-  async claim(db: Db, now: number, leaseMs: number, limit: number): Promise<readonly ClaimedEvent[]> {
-    const rows = await db.query<Row & { readonly tries: number }>(
+  /** The event that is due first of orgs that are not `passed` over, put off until whoever takes it must be done. */
+  async claim(db: Db, now: number, leaseMs: number, passed: readonly string[]): Promise<ClaimedEvent | undefined> {
+    const [row] = await db.query<Row & { readonly tries: number }>(
       `WITH due AS (
-         SELECT id FROM event WHERE matched_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+         SELECT id FROM event WHERE matched_at IS NULL AND due_at <= $1 AND org <> ALL ($3::text[])
+         ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
        )
        UPDATE event SET due_at = $1::bigint + $2::bigint, tries = tries + 1 FROM due WHERE event.id = due.id
        RETURNING ${columns
          .split(', ')
          .map((column) => `event.${column}`)
          .join(', ')}, event.tries`,
-      [now, leaseMs, limit],
+      [now, leaseMs, passed],
     );
-    return rows.map((row) => ({ event: eventFrom(row), tries: row.tries }));
+    return row && { event: eventFrom(row), tries: row.tries };
   }
 
   async postpone(db: Db, id: string, until: number): Promise<void> {

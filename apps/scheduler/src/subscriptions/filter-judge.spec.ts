@@ -45,6 +45,29 @@ test('an org that has used up its time waits for more, and others do not wait wi
   await bounded.close();
 }, 60_000);
 
+test('an org that uses up its time within one question waits with the rest of it, and goes on where it stopped', async () => {
+  const clock = new FakeClock();
+  const bounded = new FilterJudge(clock);
+  const busy = { reason: 'scheduler.filters_busy' };
+  const expressions = Array.from({ length: 12 }, (_, index) => String(index % 3 === 0));
+  /** Asks, and has its first part take more than the org has: no answer is heard before this yields to the event loop. */
+  const dear = async () => {
+    const asked = bounded.judge('hostile', event, expressions);
+    const settled = asked.catch(() => undefined);
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    clock.advance(11_000);
+    await settled;
+    return asked;
+  };
+  for (let part = 0; part < 2; part++) {
+    await expect(dear()).rejects.toMatchObject(busy);
+    expect(await bounded.judge('other', event, ['true'])).toEqual(['yes']);
+    clock.advance(60_000);
+  }
+  expect(await dear()).toEqual(expressions.map((each) => (each === 'true' ? 'yes' : 'no')));
+  await bounded.close();
+}, 60_000);
+
 test('a judge that ends calls no expression costly', async () => {
   const ending = new FilterJudge(new FakeClock());
   const refused = Promise.all(

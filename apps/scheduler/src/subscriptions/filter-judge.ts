@@ -1,5 +1,6 @@
 /** Judges events by the expressions of subscriptions. The time it takes is the org's: one org's costly expressions delay only its own. */
 
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { filtersBusy } from '../faults.ts';
@@ -10,6 +11,8 @@ import type { Ask, Judged, Verdict } from './filter-words.ts';
 const burstMs = 10_000;
 const refillMs = 250;
 const maxOrgs = 10_000;
+/** Questions that were left half answered, over all orgs, of which the answers are kept. */
+const maxHalves = 1_000;
 /** Expressions of one event that are judged before another org has its turn. */
 const together = 4;
 
@@ -20,6 +23,9 @@ export class FilterJudge {
   readonly #used = new Map<string, { readonly ms: number; readonly at: number }>();
   /** The last question of each org that is not answered: one at a time is in the lane, so that orgs take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
+
+  /** Answers to the first expressions of questions that used up their org's time: asked again, they go on and do not start over. */
+  readonly #halves = new Map<string, Answers>();
 
   constructor(private readonly clock: Clock) {
     this.#lane = new FilterLane(clock);
@@ -61,9 +67,16 @@ export class FilterJudge {
 
   async #inParts(org: string, ask: Ask): Promise<Answers> {
     if (this.#usedBy(org) >= burstMs) throw filtersBusy();
-    const answers: (string | undefined)[] = [];
-    for (let at = 0; at < ask.expressions.length; at += together) {
-      const part = { ...ask, expressions: ask.expressions.slice(at, at + together) };
+    const key = ask.expressions.length > together ? keyOf(org, ask) : '';
+    const answers = [...(this.#halves.get(key) ?? [])];
+    this.#halves.delete(key);
+    while (answers.length < ask.expressions.length) {
+      if (this.#usedBy(org) >= burstMs) {
+        this.#halves.set(key, answers);
+        dropOldest(this.#halves, maxHalves);
+        throw filtersBusy();
+      }
+      const part = { ...ask, expressions: ask.expressions.slice(answers.length, answers.length + together) };
       answers.push(...(await this.#lane.ask(part, (took) => this.#use(org, took))));
     }
     return answers;
@@ -79,7 +92,18 @@ export class FilterJudge {
     const ms = this.#usedBy(org) + tookMs;
     this.#used.delete(org);
     this.#used.set(org, { ms, at: this.clock.monotonic() });
-    const oldest = this.#used.keys().next();
-    if (this.#used.size > maxOrgs && oldest.done === false) this.#used.delete(oldest.value);
+    dropOldest(this.#used, maxOrgs);
   }
+}
+
+function dropOldest(from: Map<string, unknown>, most: number): void {
+  const oldest = from.keys().next();
+  if (from.size > most && oldest.done === false) from.delete(oldest.value);
+}
+
+/** The same for the same question alone. */
+function keyOf(org: string, { expressions, ...about }: Ask): string {
+  const { data = new Uint8Array(), ...event } = about.kind === 'judge' ? about.event : {};
+  const words = JSON.stringify([org, about.kind, event, expressions]);
+  return createHash('sha256').update(words).update('\0').update(data).digest('base64');
 }

@@ -61,8 +61,9 @@ export class FilterLane {
     this.#busy = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const started = this.#clock.monotonic();
-      await this.#answer(next.ask).then(next.done, next.failed);
-      next.took(this.#clock.monotonic() - started);
+      // What it cost is known before its answer: who asks on that answer is counted with it.
+      const told = this.#answer(next.ask).finally(() => next.took(this.#clock.monotonic() - started));
+      await told.then(next.done, next.failed);
     }
     this.#busy = false;
   }
