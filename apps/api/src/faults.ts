@@ -64,11 +64,11 @@ export const mediaTypeUnsupported = (got: string, want: string): Fault =>
     { want },
   );
 
-export const encodingUnsupported = (got: string): Fault =>
+export const encodingUnsupported = (got: string, instead: string): Fault =>
   new Fault(
     'invalid_argument',
     'api.encoding_unsupported',
-    `the content encoding ${got} is not taken; send gzip or none`,
+    `the content encoding ${got} is not taken; send ${instead}`,
   );
 
 export const bodyMalformed = (want: string): Fault =>

@@ -67,6 +67,16 @@ describe('git over HTTP', () => {
     );
   });
 
+  test('takes a request compressed, as git sends a long one', async () => {
+    const response = await stack.fetch('/git/acme/demo/git-upload-pack', {
+      method: 'POST',
+      body: gzipSync('0014command=ls-refs\n0000'),
+      headers: { 'content-encoding': 'gzip', 'git-protocol': 'version=2' },
+    });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('refs/heads/main');
+  });
+
   test('does not inflate a request beyond its limit', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
     const response = await stack.fetch('/git/acme/demo/git-upload-pack', {

@@ -90,6 +90,27 @@ describe('a refusal', () => {
     ['no key', '/v1/runs', { key: null }, 401, 'api.key_missing'],
     ['something that is no key', '/v1/runs', { key: 'password' }, 401, 'api.key_malformed'],
     ['an unknown key', '/v1/runs', { key: `sally_${'x'.repeat(43)}` }, 401, 'identity.key_invalid'],
+    [
+      'an unknown key with a body nobody has to read',
+      '/v1/runs',
+      { key: `sally_${'x'.repeat(43)}`, method: 'POST', body: '{', headers: { 'content-encoding': 'gzip' } },
+      401,
+      'identity.key_invalid',
+    ],
+    [
+      'an unknown key with an event nobody has to read',
+      '/v1/events',
+      { key: `sally_${'x'.repeat(43)}`, method: 'POST', body: '{', headers: { 'content-encoding': 'gzip' } },
+      401,
+      'identity.key_invalid',
+    ],
+    [
+      'a compressed body without a key',
+      '/v1/webhooks/acme/main/shop',
+      { key: null, method: 'POST', body: '{}', headers: { 'content-encoding': 'gzip' } },
+      415,
+      'api.encoding_unsupported',
+    ],
     ['an unknown route', '/v1/nothing', {}, 404, 'api.route_unknown'],
     ['another method', '/v1/runs', { method: 'DELETE' }, 405, 'api.method_not_allowed'],
     [

@@ -24,36 +24,54 @@ function wellFormed(key: string, value: unknown): unknown {
   return value;
 }
 
-/** Bytes of a refused body that are read and thrown away, so that a client who is still sending learns why. */
-const drainedBytes = 64 * 1024 * 1024;
+/** Bytes of one body that are read off the wire at most, so that a client who is still sending what is refused learns why. */
+const wireBytes = 64 * 1024 * 1024;
 
-/** All of a body, inflated when it is gzip. What is beyond the limit is not kept. */
+/** All of a body, inflated when it is gzip. Once the limit is passed nothing more is inflated or kept; the rest is only read off. */
 export async function readBytes(c: ApiContext, limit: number): Promise<Buffer> {
   const stated = Number(c.req.header('content-length') ?? 0);
-  if (stated > drainedBytes) throw bodyTooLarge(limit);
+  if (stated > wireBytes) throw bodyTooLarge(limit);
+  const body = c.req.raw.body;
+  if (body === null) return Buffer.alloc(0);
+  const wire = new Wire(body, () => bodyTooLarge(limit));
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of bodyChunks(c)) {
+  for await (const chunk of decoded(codingOf(c), wire)) {
     size += chunk.length;
-    if (size <= limit) chunks.push(chunk);
-    else if (size > drainedBytes) break;
+    if (size > limit) break;
+    chunks.push(chunk);
   }
-  if (size > limit) throw bodyTooLarge(limit);
-  return Buffer.concat(chunks);
+  if (size <= limit) return Buffer.concat(chunks);
+  await wire.drain();
+  throw bodyTooLarge(limit);
 }
 
-/** A body as it arrives, inflated when it is gzip. */
+/** A body as it arrives, inflated when it is gzip. Whoever reads it stops when it has enough. */
 export async function* bodyChunks(c: ApiContext): AsyncGenerator<Uint8Array> {
   const body = c.req.raw.body;
-  if (body === null) return;
-  const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity') {
-    yield* body;
-    return;
-  }
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw encodingUnsupported(encoding);
+  if (body !== null) yield* decoded(codingOf(c), body);
+}
+
+/** Refuses a body that is not sent as it is: for somebody who showed no key nothing is inflated. */
+export function refuseEncoded(c: ApiContext): void {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding !== 'identity') throw encodingUnsupported(coding, 'it as it is, since nothing is inflated without a key');
+}
+
+function codingOf(c: ApiContext): 'identity' | 'gzip' {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding === 'identity') return coding;
+  if (coding !== 'gzip' && coding !== 'x-gzip') throw encodingUnsupported(coding, 'gzip or none');
+  return 'gzip';
+}
+
+async function* decoded(
+  coding: 'identity' | 'gzip',
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, undefined> {
+  if (coding === 'identity') return yield* bytes;
   const gunzip = createGunzip();
-  const source = Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+  const source = Readable.from(bytes, { objectMode: false });
   source.on('error', (error) => gunzip.destroy(error));
   try {
     yield* source.pipe(gunzip) as AsyncIterable<Buffer>;
@@ -64,5 +82,33 @@ export async function* bodyChunks(c: ApiContext): AsyncGenerator<Uint8Array> {
   } finally {
     source.destroy();
     gunzip.destroy();
+  }
+}
+
+/** The bytes of a body as they were sent. Leaving them does not end the body: `drain` goes on where a reader stopped. */
+class Wire implements AsyncIterable<Uint8Array> {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #tooLong: () => Error;
+  #came = 0;
+
+  constructor(body: ReadableStream<Uint8Array>, tooLong: () => Error) {
+    this.#reader = body.getReader();
+    this.#tooLong = tooLong;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  }
+
+  async drain(): Promise<void> {
+    let chunk = await this.#next();
+    while (chunk !== undefined) chunk = await this.#next();
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const { value } = await this.#reader.read();
+    this.#came += value?.length ?? 0;
+    if (this.#came > wireBytes) throw this.#tooLong();
+    return value;
   }
 }

@@ -5,7 +5,7 @@ import { InvalidRequest, methodNotAllowed, type Violation } from '../faults.ts';
 import { Asker } from '../session/asker.ts';
 import { keyOf } from '../session/credential.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { readJson } from './body.ts';
+import { readJson, refuseEncoded } from './body.ts';
 import type { ApiContext, ApiHono, Endpoint } from './endpoint.ts';
 import { problemSchema } from './problem.ts';
 import type { Replays } from './replays.ts';
@@ -53,8 +53,13 @@ async function serve(endpoint: Endpoint, c: ApiContext, parts: Parts): Promise<R
     'query',
   );
   const query = check(endpoint.query, flatten(queries), 'query');
-  const body = endpoint.body === undefined ? undefined : check(endpoint.body, await readJson(c, jsonLimit), 'body');
   const asker = new Asker(parts.sessions, key, c.get('trace'));
+  if (endpoint.body !== undefined || endpoint.raw !== undefined) {
+    // Nothing is read, kept or inflated for a key that identity does not know.
+    if (endpoint.auth === 'none') refuseEncoded(c);
+    else await asker.session('api');
+  }
+  const body = endpoint.body === undefined ? undefined : check(endpoint.body, await readJson(c, jsonLimit), 'body');
   const work = (): Promise<Response> => endpoint.handle({ c, asker, params, query, body });
   const once = c.req.header('idempotency-key');
   if (once === undefined || endpoint.body === undefined || endpoint.keepsKeys === true) return work();
