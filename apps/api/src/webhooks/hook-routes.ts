@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@sallyport/core/clock';
 import { maxEventBytes } from '@sallyport/core/cloud-event';
+import { Fault, type FaultCode } from '@sallyport/core/fault';
 import { tooManyRequests } from '../faults.ts';
 import { readBytes } from '../http/body.ts';
 import { type Endpoint, endpoint } from '../http/endpoint.ts';
@@ -13,6 +14,10 @@ import { SenderLimit } from './sender-limit.ts';
 const received = z
   .object({ event: z.string().describe('Id of the event it became'), replayed: z.boolean() })
   .openapi('ReceivedWebhook');
+
+/** The scheduler refuses so before it looks at a signature. */
+const busy = 'scheduler.webhooks_busy';
+const unjudged: ReadonlySet<FaultCode> = new Set(['aborted', 'deadline_exceeded', 'unavailable', 'internal']);
 
 @Injectable()
 export class HookRoutes {
@@ -48,8 +53,12 @@ export class HookRoutes {
         200: { description: 'It was one before', schema: received },
       },
       handle: async ({ c, params }) => {
-        if (!this.limit.admit(c.env.incoming.socket.remoteAddress ?? '')) throw tooManyRequests();
-        const body = await readBytes(c, maxEventBytes);
+        const sender = c.env.incoming.socket.remoteAddress ?? '';
+        if (!this.limit.admit(sender)) throw tooManyRequests();
+        const body = await readBytes(c, maxEventBytes).catch((error: unknown) => {
+          this.limit.unverified(sender);
+          throw error;
+        });
         const request = {
           org: params['org'] ?? '',
           environment: params['environment'] ?? '',
@@ -60,10 +69,25 @@ export class HookRoutes {
           body,
           contentType: c.req.header('content-type') ?? '',
         };
-        const answer = await this.services.triggers.receiveWebhook(request, { trace: c.get('trace') });
-        const { event, replayed } = answer;
+        const answer = this.services.triggers.receiveWebhook(request, { trace: c.get('trace') });
+        const { event, replayed } = await this.judged(sender, answer);
         return c.json({ event, replayed }, replayed ? 200 : 202);
       },
     });
+  }
+
+  /** Tells the bound what the scheduler found out about the signature; nothing, when it did not get to look. */
+  private async judged<T>(sender: string, answer: Promise<T>): Promise<T> {
+    try {
+      const taken = await answer;
+      this.limit.verified(sender);
+      return taken;
+    } catch (error) {
+      const { code, reason } = Fault.from(error);
+      // Every other limit of the scheduler stands behind the signature.
+      if (code === 'resource_exhausted' && reason !== busy) this.limit.verified(sender);
+      else if (reason !== busy && !unjudged.has(code)) this.limit.unverified(sender);
+      throw error;
+    }
   }
 }

@@ -1,6 +1,9 @@
 /**
  * Bounds requests that show no key, before anything is read or asked for them: by the address they come from, and all together.
  *
+ * What all share is paid by requests that turn out not to be signed well; a good signature gives its room back. Part of that room is kept
+ * for addresses that lately signed well, so others cannot crowd them out.
+ *
  * Behind a proxy every sender has the proxy's address; forwarded addresses are not believed, since anybody can write them.
  */
 
@@ -11,6 +14,12 @@ interface Bucket {
   filledAt: number;
 }
 
+/** When an address counts as proven. */
+interface Standing {
+  from: number;
+  until: number;
+}
+
 interface Rate {
   readonly burst: number;
   readonly perSecond: number;
@@ -18,6 +27,11 @@ interface Rate {
 
 const each: Rate = { burst: 100, perSecond: 20 };
 const all: Rate = { burst: 1_000, perSecond: 200 };
+/** Room of `all` that only proven addresses take. */
+const reserve = 500;
+/** How long a good signature speaks for its address, and how long none does after a request that was not signed well. */
+const provenMs = 24 * 60 * 60 * 1000;
+const doubtedMs = 60 * 1000;
 const maxAddresses = 10_000;
 
 export class SenderLimit {
@@ -25,6 +39,8 @@ export class SenderLimit {
   readonly #total: Bucket;
   /** In order of use. */
   readonly #buckets = new Map<string, Bucket>();
+  /** Of addresses that signed well, in order of their last good signature. Apart, so that no crowd of strangers pushes one out. */
+  readonly #standings = new Map<string, Standing>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,21 +51,48 @@ export class SenderLimit {
   admit(address: string): boolean {
     const key = networkOf(address);
     const bucket = this.#buckets.get(key) ?? { room: each.burst, filledAt: this.#clock.monotonic() };
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
-    const oldest = this.#buckets.keys().next();
-    if (this.#buckets.size > maxAddresses && oldest.done === false) this.#buckets.delete(oldest.value);
-    return this.#take(bucket, each) && this.#take(this.#total, all);
+    putLast(this.#buckets, key, bucket);
+    return this.#take(bucket, each, 0) && this.#take(this.#total, all, this.#isProven(key) ? 0 : reserve);
   }
 
-  #take(bucket: Bucket, { burst, perSecond }: Rate): boolean {
+  /** A request of this address was signed well: what it took of the room of all comes back. */
+  verified(address: string): void {
+    this.#total.room = Math.min(all.burst, this.#total.room + 1);
+    const key = networkOf(address);
+    const now = this.#clock.monotonic();
+    putLast(this.#standings, key, { from: this.#standings.get(key)?.from ?? now, until: now + provenMs });
+  }
+
+  /** A request of this address was not. Good ones beside it do not cover for it: they would buy a stream of bad ones. */
+  unverified(address: string): void {
+    const standing = this.#standings.get(networkOf(address));
+    if (standing === undefined) return;
+    standing.from = this.#clock.monotonic() + doubtedMs;
+    standing.until = 0;
+  }
+
+  #isProven(key: string): boolean {
+    const { from, until } = this.#standings.get(key) ?? { from: 0, until: 0 };
+    const now = this.#clock.monotonic();
+    return from <= now && now < until;
+  }
+
+  #take(bucket: Bucket, { burst, perSecond }: Rate, keep: number): boolean {
     const now = this.#clock.monotonic();
     bucket.room = Math.min(burst, bucket.room + ((now - bucket.filledAt) / 1000) * perSecond);
     bucket.filledAt = now;
-    if (bucket.room < 1) return false;
+    if (bucket.room < keep + 1) return false;
     bucket.room -= 1;
     return true;
   }
+}
+
+/** Puts an entry behind all others; beyond the number that is kept, the first one goes. */
+function putLast<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  const oldest = map.keys().next();
+  if (map.size > maxAddresses && oldest.done === false) map.delete(oldest.value);
 }
 
 /** An IPv4 address, or the first half of an IPv6 one: whoever has one has all of those below it. */
