@@ -9,8 +9,9 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { Bus } from '@sallyport/bus/connection';
 import { subscribe } from '@sallyport/bus/events';
-import { auditEvent, runEvent, unitOut } from '@sallyport/bus/subject';
+import { auditEvent, epochChanged, runEvent, unitOut } from '@sallyport/bus/subject';
 import { EventSchema } from '@sallyport/contracts/audit/v1/audit';
+import { type Epoch, EpochSchema } from '@sallyport/contracts/identity/v1/identity';
 import { type Run, RunEventSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import { type UnitEvent, UnitEventSchema } from '@sallyport/contracts/unit/v1/event';
 
@@ -44,6 +45,11 @@ export class Live {
   /** Tells that the audit log of an environment has grown. */
   onAudit(org: string, environment: string, listener: () => void): Listening {
     return this.#listen(auditEvent(org, environment), EventSchema, () => listener());
+  }
+
+  /** Tells of whatever is revoked, in any org. */
+  onRevocation(listener: (epoch: Epoch) => void): Listening {
+    return this.#listen(epochChanged, EpochSchema, listener);
   }
 
   #listen<S extends DescMessage>(subject: string, schema: S, listener: (message: MessageShape<S>) => void): Listening {

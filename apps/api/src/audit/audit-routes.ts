@@ -15,6 +15,7 @@ import { toRest } from '../rest/rest-json.ts';
 import { answerSchema } from '../rest/rest-schema.ts';
 import { Services } from '../services.ts';
 import type { Asker } from '../session/asker.ts';
+import { whileEntitled } from '../while-entitled.ts';
 import { type AuditSource, followAudit } from './follow-audit.ts';
 
 const event = answerSchema(EventSchema);
@@ -95,8 +96,14 @@ export class AuditRoutes {
         const asked = last === undefined ? query.from : last + 1n;
         const from = asked === undefined ? await source.now() : BigInt(asked);
         await source.page(from, 1);
-        return this.streams.respond(c, (signal) =>
-          frames(followAudit(source, { from, signal, recheckMs: this.streams.recheckMs })),
+        const { streams, live } = this;
+        const { recheckMs } = streams;
+        return streams.respond(c, (closed) =>
+          frames(
+            whileEntitled({ live, asker, signal: closed }, (signal) =>
+              followAudit(source, { from, signal, recheckMs }),
+            ),
+          ),
         );
       },
     });
@@ -185,7 +192,7 @@ export class AuditRoutes {
   }
 }
 
-async function* frames(followed: ReturnType<typeof followAudit>): AsyncGenerator<SseBatch> {
+async function* frames(followed: AsyncGenerator<Iterable<Event>>): AsyncGenerator<SseBatch> {
   try {
     for await (const batch of followed) {
       yield framesOf(batch);
@@ -196,7 +203,7 @@ async function* frames(followed: ReturnType<typeof followAudit>): AsyncGenerator
   }
 }
 
-function* framesOf(batch: readonly Event[]): SseBatch {
+function* framesOf(batch: Iterable<Event>): SseBatch {
   for (const item of batch)
     yield { id: String(item.seq), event: 'audit', data: JSON.stringify(toRest(EventSchema, item)) };
 }

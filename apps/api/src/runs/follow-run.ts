@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Run } from '@sallyport/contracts/schedule/v1/schedule';
 import type { UnitEvent } from '@sallyport/contracts/unit/v1/event';
+import type { Clock } from '@sallyport/core/clock';
 import type { Listening } from '../live.ts';
 import { LiveTail } from './live-tail.ts';
 import { transitionId } from './run-events.ts';
@@ -37,8 +38,9 @@ export type Followed =
 export interface FollowOptions {
   readonly after: bigint;
   readonly signal: AbortSignal;
-  /** Milliseconds after which a silent stream asks again, which also proves that the reader may still read. */
+  /** Milliseconds after which a stream asks again, silent or not, which also proves that the reader may still read. */
   readonly recheckMs: number;
+  readonly clock: Clock;
 }
 
 const patienceMs = { first: 20, most: 1_000 } as const;
@@ -67,6 +69,7 @@ class Follower {
   private shown = '';
   private cursor: bigint;
   private patience: number = patienceMs.first;
+  private askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(source: RunSource, options: FollowOptions) {
     this.source = source;
@@ -77,7 +80,7 @@ class Follower {
 
   async *follow(): AsyncGenerator<readonly Followed[]> {
     await this.runs.ready;
-    this.hear(await this.source.run());
+    await this.look();
     let behind = true;
     while (!this.options.signal.aborted) {
       const { dispatch } = this;
@@ -85,6 +88,7 @@ class Follower {
       if (transition.length > 0) yield transition;
       if (behind || this.dispatch !== dispatch) {
         const page = await this.source.page(this.cursor);
+        this.askedAt = this.options.clock.monotonic();
         this.tail.learn(page.events, this.cursor);
         const fresh = this.advance(page.events, false);
         if (fresh.length > 0) yield fresh;
@@ -93,6 +97,8 @@ class Follower {
         if (fresh.length === 0 && behind) await this.backOff();
         continue;
       }
+      // The bus asks nobody: without this a reader of a run that never falls silent would never be checked.
+      if (this.options.clock.monotonic() - this.askedAt >= this.options.recheckMs) await this.look();
       const { events, overflowed } = this.tail.take(this.cursor);
       if (overflowed) yield [{ kind: 'lagged', cursor: this.cursor }];
       const fresh = this.advance(events, true);
@@ -114,8 +120,14 @@ class Follower {
   /** Waits for news; true when there was none and it is time to read history again, with a fresh look at the run. */
   private async rest(): Promise<boolean> {
     if ((await this.tail.bell.wait(this.options.recheckMs)) || this.options.signal.aborted) return false;
-    this.hear(await this.source.run());
+    await this.look();
     return true;
+  }
+
+  /** A fresh look at the run, which is refused to who may not read any more. */
+  private async look(): Promise<void> {
+    this.hear(await this.source.run());
+    this.askedAt = this.options.clock.monotonic();
   }
 
   /** Keeps the newest state heard of: events may come late and twice. */

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { Injectable } from '@nestjs/common';
 import { RunSchema } from '@sallyport/contracts/schedule/v1/schedule';
 import { Stream, type UnitEvent } from '@sallyport/contracts/unit/v1/event';
+import { Clock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { InvalidRequest } from '../faults.ts';
 import { type ApiContext, countSchema, type Endpoint, endpoint, flagSchema } from '../http/endpoint.ts';
@@ -11,8 +12,10 @@ import { lastEventId } from '../http/last-event-id.ts';
 import { encodeFrame, type SseBatch, type SseEvent } from '../http/sse.ts';
 import { streamBytes } from '../http/stream-bytes.ts';
 import { Streams } from '../http/streams.ts';
+import { Live } from '../live.ts';
 import { toRest } from '../rest/rest-json.ts';
 import type { Asker } from '../session/asker.ts';
+import { whileEntitled } from '../while-entitled.ts';
 import { type Followed, followRun } from './follow-run.ts';
 import { eventTypes, runEventSchema, transitionJson, typeOf, unitEventJson } from './run-events.ts';
 import { RunReader } from './run-reader.ts';
@@ -27,6 +30,8 @@ export class RunEventRoutes {
   constructor(
     private readonly runs: RunReader,
     private readonly streams: Streams,
+    private readonly live: Live,
+    private readonly clock: Clock,
   ) {}
 
   endpoints(): Endpoint[] {
@@ -113,12 +118,19 @@ export class RunEventRoutes {
     { after, wanted }: { readonly after: bigint; readonly wanted: Wanted },
   ): Promise<Response> {
     const source = await this.runs.source(asker, id);
-    return this.streams.respond(c, (signal) =>
-      this.frames(followRun(source, { after, signal, recheckMs: this.streams.recheckMs }), wanted),
+    const { streams, live, clock } = this;
+    const { recheckMs } = streams;
+    return streams.respond(c, (closed) =>
+      this.frames(
+        whileEntitled({ live, asker, signal: closed }, (signal) =>
+          followRun(source, { after, signal, recheckMs, clock }),
+        ),
+        wanted,
+      ),
     );
   }
 
-  private async *frames(followed: AsyncGenerator<readonly Followed[]>, wanted: Wanted): AsyncGenerator<SseBatch> {
+  private async *frames(followed: AsyncGenerator<Iterable<Followed>>, wanted: Wanted): AsyncGenerator<SseBatch> {
     try {
       for await (const batch of followed) yield framesOf(batch, wanted);
     } catch (error) {
@@ -129,7 +141,7 @@ export class RunEventRoutes {
 }
 
 /** One after the other, so that of a batch which waits for a slow reader nothing is held in two forms. */
-function* framesOf(batch: readonly Followed[], wanted: Wanted): SseBatch {
+function* framesOf(batch: Iterable<Followed>, wanted: Wanted): SseBatch {
   for (const item of batch) yield* frameOf(item, wanted);
 }
 

@@ -1,10 +1,12 @@
 /** Identity as the API sees it: keys open sessions, and may be revoked. */
 
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Bus } from '@sallyport/bus/connection';
+import { publish } from '@sallyport/bus/events';
+import { epochChanged } from '@sallyport/bus/subject';
 import { type GrantSchema, GrantState } from '@sallyport/contracts/identity/v1/grant';
-import { IdentityService } from '@sallyport/contracts/identity/v1/identity';
+import { EpochKind, EpochSchema, IdentityService } from '@sallyport/contracts/identity/v1/identity';
 import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
 import { demand, FakeService } from './fake-service.ts';
@@ -12,20 +14,34 @@ import { demand, FakeService } from './fake-service.ts';
 export const adaKey = `sally_${'a'.repeat(43)}`;
 export const eveKey = `sally_${'e'.repeat(43)}`;
 
+const ids: Readonly<Record<string, string>> = { [adaKey]: 'key_1', [eveKey]: 'key_2' };
 const orgs: Readonly<Record<string, string>> = { [adaKey]: 'acme', [eveKey]: 'evil' };
 
 export class FakeIdentity {
   readonly revoked = new Set<string>();
+  private bus!: Bus;
   grantState: GrantState = GrantState.ACTIVE;
   service!: FakeService<typeof IdentityService>;
 
+  /** Opens no session for the key any more, and tells everybody. */
+  revoke(secret: string): void {
+    this.revoked.add(secret);
+    this.tell(EpochKind.KEY, ids[secret] ?? '');
+  }
+
+  tell(kind: EpochKind, id: string): void {
+    publish(this.bus, epochChanged, EpochSchema, create(EpochSchema, { kind, id, version: 1n }));
+  }
+
   async serve(bus: Bus): Promise<this> {
+    this.bus = bus;
     this.service = await FakeService.serve(bus, IdentityService, {
       openSession: async ({ secret, audience }) => {
         const org = orgs[secret];
         if (org === undefined || this.revoked.has(secret))
           throw new Fault('unauthenticated', 'identity.key_invalid', 'the API key does not open a session');
-        const token = `session/${org}/${audience}`;
+        const claims = Buffer.from(JSON.stringify({ key: ids[secret] })).toString('base64url');
+        const token = audience === 'api' ? `header.${claims}.signature` : `session/${org}/${audience}`;
         const expiresAt = timestampFromMs(Date.now() + 300_000);
         return { token, expiresAt, principal: { id: 'usr_ada', org }, environment: 'main', scopes: ['*'] };
       },
