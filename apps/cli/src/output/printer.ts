@@ -3,7 +3,7 @@
 import { Failure } from '../failure.ts';
 import { coloured, type Paint, plain, wantsColour } from './style.ts';
 import { type Column, renderTable } from './table.ts';
-import { visibleLine, visibleValue } from './visible.ts';
+import { visibleJson, visibleLine, visibleValue } from './visible.ts';
 
 export const formats = ['table', 'json', 'yaml', 'jsonl', 'name'] as const;
 
@@ -50,8 +50,10 @@ export class Printer {
     return this.format !== 'table';
   }
 
+  /** A line of the result. Data is JSON in what an agent wrote: a terminal gets it escaped, a pipe byte for byte. */
   line(text = ''): void {
-    this.#terminal.stdout.write(`${text}\n`);
+    const shown = this.isData && this.isTerminal ? visibleJson(text) : text;
+    this.#terminal.stdout.write(`${shown}\n`);
   }
 
   bytes(data: Uint8Array): void {
@@ -92,13 +94,17 @@ export class Printer {
 
   /** An error: one problem document for machines, three lines and the trace for people. */
   failure(failure: Failure): void {
-    if (this.isData && this.format !== 'name')
-      return this.note(JSON.stringify({ ...failure.problem, exit_code: failure.exitCode }));
+    if (this.isData && this.format !== 'name') return this.note(this.#problem(failure));
     const red = wantsColour(this.#terminal.stderr.isTTY, this.#terminal.env) ? coloured('red', 'error') : 'error';
     this.note(`${red}: ${visibleLine(failure.message)} (${visibleLine(failure.problem.code)})`);
     this.note(`  why: ${visibleLine(failure.why)}`);
     this.note(`  next: ${visibleLine(failure.next)}`);
     if (failure.problem.trace_id !== undefined) this.note(`  error id: ${visibleLine(failure.problem.trace_id)}`);
+  }
+
+  #problem(failure: Failure): string {
+    const json = JSON.stringify({ ...failure.problem, exit_code: failure.exitCode });
+    return this.#terminal.stderr.isTTY ? visibleJson(json) : json;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { visible, visibleLine, visibleValue } from './visible.ts';
+import { visible, visibleJson, visibleLine, visibleValue } from './visible.ts';
 
 describe('text of an agent', () => {
   test.each([
@@ -31,6 +31,16 @@ describe('text of an agent', () => {
 
   test('stays on its line where there is one line', () => {
     expect(visibleLine('a\nb\tc')).toBe('a\\nb c');
+  });
+
+  test('is the same JSON in characters that are not obeyed', () => {
+    const all = Array.from({ length: 0x3000 }, (_, code) => String.fromCodePoint(code)).join('');
+    const json = JSON.stringify({ [all]: [`${all}\u{e0041}`, 'zoë 🚀'] }, null, 2);
+    const shown = visibleJson(json);
+    expect(JSON.parse(shown)).toEqual(JSON.parse(json));
+    expect(shown.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    expect(shown).toContain('zoë 🚀');
+    expect(visibleJson('"\u009b31m\u{e0041}"')).toBe('"\\u009b31m\\udb40\\udc41"');
   });
 
   test('is cleaned inside of values, keys too', () => {

@@ -14,6 +14,15 @@ export function visible(text: string): string {
 /** The same on one line. */
 export const visibleLine = (text: string): string => visible(text).replaceAll('\n', '\\n').replaceAll('\t', ' ');
 
+/** JSON that says the same in characters that a terminal does not obey: those which JSON leaves as they are become its own escapes. */
+export const visibleJson = (text: string): string => text.replace(dangerous, escapeInJson);
+
+function escapeInJson(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => {
+    return `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
+  }).join('');
+}
+
 function escape(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   if (code <= 0xff) return `\\x${code.toString(16).padStart(2, '0')}`;
