@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
-import { HttpServer } from '../src/http/server.ts';
 import { adaKey, eveKey } from './fakes/fake-identity.ts';
 import { FakeStack } from './fakes/fake-stack.ts';
 
@@ -372,41 +370,5 @@ describe('every answer', () => {
     socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5_000));
     await new Promise((resolve) => socket.once('close', resolve));
     expect(said.match(/HTTP\/1\.1 /g)?.length ?? 0).toBeLessThanOrEqual(1);
-  });
-});
-
-/** A path of the router as OpenAPI writes it. */
-const inOpenApi = (path: string): string =>
-  path
-    .replace(/:(\w+)\{\[\^\/:\]\+(:\w+)\}/, '{$1}$2')
-    .replace(/:(\w+)\{\.\+\}/, '{$1}')
-    .replaceAll(/\/:(\w+)/g, '/{$1}');
-
-describe('the OpenAPI document', () => {
-  test('lists every route that is mounted and no other', async () => {
-    const document = (await (await stack.fetch('/openapi.json', { key: null })).json()) as {
-      openapi: string;
-      paths: Record<string, Record<string, unknown>>;
-    };
-    const listed = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    const mounted = stack
-      .provider(HttpServer)
-      .mounted()
-      .filter(({ method, path }) => method !== 'ALL' && path !== '/openapi.json')
-      .map(({ method, path }) => `${method} ${inOpenApi(path)}`);
-    expect(document.openapi).toBe('3.1.0');
-    expect(listed.sort()).toEqual(mounted.sort());
-  });
-
-  test('is what the reference lists', async () => {
-    const { Routes } = await import('../src/routes.ts');
-    const page = readFileSync(new URL('../../../docs/reference/rest.md', import.meta.url), 'utf8');
-    const listed = [...page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) \S+)` \|/gm)].flatMap(([, route]) => route ?? []);
-    const routes = stack.provider(Routes).all();
-    expect(routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace('+}', '}')}`).sort()).toEqual(
-      listed.sort(),
-    );
   });
 });
