@@ -8,6 +8,7 @@ import { type BucketSettings, openBucket } from '@sallyport/store/bucket';
 import { bucketForms, bucketName, parseBucket } from './bucket.ts';
 import { copyObjects } from './copy-objects.ts';
 import { takeLock } from './lock.ts';
+import { out, runCommand } from './operator-command.ts';
 import { defaultData } from './options.ts';
 
 const usage = `npm run objects -- copy --from BUCKET --to BUCKET [--data DIR]
@@ -19,10 +20,6 @@ Every object is copied, read back and compared. What is there already is compare
 SALLY_S3_ENDPOINT, SALLY_S3_REGION, SALLY_S3_ACCESS_KEY_FILE and SALLY_S3_SECRET_KEY_FILE open an s3: bucket.`;
 
 const exitCodes: Readonly<Record<string, number>> = { 'start.usage': 2, 'start.running': 6, 'objects.differ': 6 };
-
-const out = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
 
 interface Copy {
   readonly from: BucketSettings;
@@ -109,13 +106,4 @@ async function main(): Promise<void> {
   else await copy(wish);
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  const fault = Fault.from(error);
-  const said =
-    fault.code === 'internal' && error instanceof Error && !(error instanceof Fault) ? error.stack : fault.message;
-  process.stderr.write(`${said ?? fault.message}\n`);
-  process.exit(exitCodes[fault.reason] ?? 1);
-}
+await runCommand(main, exitCodes);

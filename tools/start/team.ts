@@ -8,6 +8,7 @@ import { type Team, teamHears, teamSays } from '@sallyport/bus/teams';
 import { Fault } from '@sallyport/core/fault';
 import { type Layout, prepareLayout } from './layout.ts';
 import { takeLock } from './lock.ts';
+import { out, runCommand } from './operator-command.ts';
 import { defaultData } from './options.ts';
 import { bindTeam, runningNats, unbindTeam } from './reload-nats.ts';
 import { addTeam, dropTeamStream, readTeams, removeTeam, teamSeedFile } from './teams.ts';
@@ -25,10 +26,6 @@ const exitCodes: Readonly<Record<string, number>> = {
   'start.team_unknown': 5,
   'start.team_exists': 6,
   'start.running': 6,
-};
-
-const out = (line: string): void => {
-  process.stdout.write(`${line}\n`);
 };
 
 const usageFault = (what: string): Fault => new Fault('invalid_argument', 'start.usage', `${what}\n\n${usage}`);
@@ -102,13 +99,4 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  const fault = Fault.from(error);
-  const said =
-    fault.code === 'internal' && error instanceof Error && !(error instanceof Fault) ? error.stack : fault.message;
-  process.stderr.write(`${said ?? fault.message}\n`);
-  process.exit(exitCodes[fault.reason] ?? 1);
-}
+await runCommand(main, exitCodes);

@@ -17,7 +17,7 @@ export const apiEnv = z.object({
     .default(2 * 1024 ** 3),
   /** Event streams held open at a time. */
   SALLY_API_STREAMS: z.coerce.number().int().positive().default(2_000),
-  /** Milliseconds of silence after which a stream asks anew whether its reader may still read. */
+  /** Milliseconds after which a stream asks anew whether its reader may still read. */
   SALLY_API_RECHECK_MS: z.coerce.number().int().positive().default(15_000),
   /** Milliseconds for which a reader of a stream may take nothing before it is cut off. */
   SALLY_API_STALL_MS: z.coerce.number().int().positive().default(30_000),

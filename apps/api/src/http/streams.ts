@@ -24,7 +24,7 @@ export class Streams {
     @Inject(CONFIG) private readonly config: ApiEnv,
   ) {}
 
-  /** Milliseconds of silence after which a reader's right is checked again. */
+  /** Milliseconds after which a reader's right is checked again. */
   get recheckMs(): number {
     return this.config.SALLY_API_RECHECK_MS;
   }

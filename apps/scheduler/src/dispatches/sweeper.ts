@@ -9,6 +9,7 @@ import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import { AfterworkRunner } from '../afterwork/afterwork.ts';
 import type { SchedulerConfig } from '../config.ts';
+import { drained } from '../drain.ts';
 import { EdgeStore } from '../edges/edge.store.ts';
 import { movedEdge } from '../edges/edge.ts';
 import { FiringStore } from '../firings/firing.store.ts';
@@ -26,8 +27,6 @@ const maxInFlight = 128;
 /** Rounds between two looks for what only ages. */
 const agingEvery = 15;
 const forgetBatch = 500;
-/** Milliseconds that a shutdown waits for steps in flight; leases outlive it and are taken up after the start. */
-const drainMs = 2_000;
 
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -60,12 +59,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     this.#stopped = true;
     this.wake.ring();
     await this.#loop;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, drainMs);
-    });
-    await Promise.race([Promise.allSettled(this.#inFlight), late]);
-    clearTimeout(timer);
+    await drained(this.#inFlight);
   }
 
   /** Offers a dispatch that was accepted this moment, without waiting for a round; `intent` is the token of the lease it was accepted under. */

@@ -10,6 +10,7 @@ import { OutboxRelay } from '@sallyport/service/relay';
 import { CONFIG } from '@sallyport/service/start';
 import { Store } from '@sallyport/store/store';
 import type { SchedulerConfig } from '../config.ts';
+import { drained } from '../drain.ts';
 import { TriggerStore } from '../triggers/trigger.store.ts';
 import { Wake } from '../wake.ts';
 import { FiringStore } from './firing.store.ts';
@@ -20,8 +21,6 @@ import { type FiredTrigger, StartFiring } from './start-firing.ts';
 const maxInFlight = 32;
 /** Claims are made when this many are free: one statement for many firings. */
 const worthClaiming = maxInFlight / 2;
-/** Milliseconds that a shutdown waits for firings in flight; their leases outlive it and are taken up by who comes next. */
-const drainMs = 2_000;
 
 @Injectable()
 export class StartLoop implements OnApplicationBootstrap, OnModuleDestroy {
@@ -54,12 +53,7 @@ export class StartLoop implements OnApplicationBootstrap, OnModuleDestroy {
     this.#stopped = true;
     this.#wake.ring();
     await this.#loop;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, drainMs);
-    });
-    await Promise.race([Promise.allSettled(this.#inFlight), late]);
-    clearTimeout(timer);
+    await drained(this.#inFlight);
   }
 
   /** Lets work begin as many firings as there is room for, and nobody else meanwhile. */
