@@ -24,4 +24,4 @@ test('Python parses and prints every frozen example the same', () => {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}, 120_000);
+});

@@ -37,7 +37,8 @@ export interface ChaosReport {
 /** Every victim; the launcher itself and the scripted model are not the product's services. */
 const victims = ['identity', 'scheduler', 'runtime', 'workspace', 'egress', 'audit', 'api', 'nats'] as const;
 
-const recoveryMs = 30_000;
+/** Beyond these it counts as never: a slow machine is in time. */
+const recoveryMs = 120_000;
 const endMs = 180_000;
 
 /** Mulberry32: a seed gives the same sequence of kills again. */
@@ -203,7 +204,7 @@ async function promisesBroken(stack: StartedStack, id: string, run: RunView | un
 
 /** Sandboxes alive although every run has ended; two sweeps are waited for. */
 async function leftovers(alive: () => Promise<readonly string[]>): Promise<readonly string[]> {
-  for (let waited = 0; waited < 20_000; waited += 500) {
+  for (let waited = 0; waited < recoveryMs; waited += 500) {
     if ((await alive()).length === 0) return [];
     await new Promise((resolve) => setTimeout(resolve, 500));
   }

@@ -10,7 +10,7 @@ let stack: StartedStack;
 beforeAll(async () => {
   ground = await DockerGround.open('docker');
   stack = await StartedStack.start({ env: ground.env });
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack.stop();

@@ -24,7 +24,7 @@ describe.each(backends)('a coding agent in the %s backend', (backend: Backend) =
     cellOf = runAll(new Kit(stack, backend), usualSubjects, scenarios);
   }, 900_000);
 
-  afterAll(() => stack?.stop(), 60_000);
+  afterAll(() => stack?.stop());
 
   describe.each(usualSubjects)('$name', (subject) => {
     test.each(scenariosOf(subject, scenarios).map((scenario) => [scenario.name, scenario] as const))(

@@ -11,7 +11,7 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sally-cli-'));
   stack = await StartedStack.start();
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();

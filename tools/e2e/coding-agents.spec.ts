@@ -17,7 +17,7 @@ beforeAll(async () => {
     const provider = { name: 'scripted', dialect, base_url: `http://127.0.0.1:${stack.port + 1}`, model: 'scripted' };
     await stack.rest.put(`/v1/roles/${runner}`, { runner, provider, profile: stack.profile });
   }
-}, 60_000);
+});
 afterAll(() => stack?.stop());
 
 const run = (role: string): Promise<Said> => sally(stack, 'run', 'create', role, '--task', 'do it', '--wait');
@@ -77,4 +77,4 @@ test('a coding agent is there within seconds of its installation, without a rest
   expect(code).toBe(1);
   expect(stdout + stderr).toContain('runner.no_result');
   rmSync(folder, { recursive: true });
-}, 120_000);
+});

@@ -16,12 +16,12 @@ const folder = mkdtempSync(join(tmpdir(), 'sally-continue-'));
 
 beforeAll(async () => {
   stack = await StartedStack.start();
-}, 90_000);
+});
 
 afterAll(async () => {
   await stack.stop();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 interface Step {
   readonly text?: string;
@@ -120,7 +120,7 @@ describe('a dispatch that stays', () => {
     const session = JSON.parse(await committed(name, `.sally/sessions/${run.id}.json`)) as Record<string, unknown>;
     expect(session).toMatchObject({ runner: 'native', session: run.id });
     expect((await stack.rest.raw('GET', `/v1/workspaces/${name}/files/.sally/home`)).status).toBe(404);
-  }, 120_000);
+  });
 
   test('ends the input that is cancelled and goes on with the next', async () => {
     const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
@@ -141,7 +141,7 @@ describe('a dispatch that stays', () => {
     expect(events.some((event) => event.type === 'input.taken' && textOf(event, 'input') === waiting.id)).toBe(false);
     await steer(run.id, { leave: true });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', reply: 'after' });
-  }, 120_000);
+  });
 
   test('leaves by itself when nothing more is said', async () => {
     const run = await stack.create({
@@ -151,7 +151,7 @@ describe('a dispatch that stays', () => {
       limits: { idle_seconds: 1 },
     });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', verdict: 'succeeded', exit_code: 0 });
-  }, 60_000);
+  });
 
   test('cancels the one input of a run that does not stay', async () => {
     const run = await stack.create({ role: 'editor', task: asked({ shell: 'echo begun; sleep 1000' }) });
@@ -160,7 +160,7 @@ describe('a dispatch that stays', () => {
     const end = await stack.ended(run.id);
     expect(end).toMatchObject({ state: 'failed', verdict: 'cancelled' });
     expect(verdicts(await stack.events(run.id))).toContain('cancelled');
-  }, 60_000);
+  });
 
   test('works on two inputs that are said at once one after the other, in the order they were accepted', async () => {
     const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
@@ -176,7 +176,7 @@ describe('a dispatch that stays', () => {
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed' });
     const late = await stack.rest.raw('POST', `/v1/runs/${run.id}/inputs`, { text: 'too late' });
     expect([late.status, await late.json()]).toEqual([409, expect.objectContaining({ code: 'scheduler.run_ended' })]);
-  }, 120_000);
+  });
 
   test('refuses an input over the limit, counted in bytes, and one for a run that there is not', async () => {
     const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
@@ -193,7 +193,7 @@ describe('a dispatch that stays', () => {
     await steer(run.id, { leave: true });
     const end = await stack.ended(run.id);
     expect(end).toMatchObject({ state: 'completed', reply: 'ready' });
-  }, 120_000);
+  });
 
   test('is steered and cancelled over NATS by a team of its environment', async () => {
     const team = await joinTeam(await makeTeam(stack, 'steering'));
@@ -218,23 +218,19 @@ describe('a dispatch that stays', () => {
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', reply: 'over the bus' });
     expect(await say({ text: 'too late' })).toMatchObject({ reason: 'scheduler.run_ended' });
     await team.close();
-  }, 120_000);
+  });
 
   test.each([
     ['a text for a run that ends with its task', { text: 'x' }, 409, 'scheduler.run_not_staying'],
     ['nothing', {}, 400, 'api.invalid_request'],
     ['two things at once', { text: 'x', leave: true }, 400, 'api.invalid_request'],
-  ])(
-    'takes no %s',
-    async (_what, body, status, code) => {
-      const run = await stack.exec(['sleep', '20']);
-      const answer = await stack.rest.raw('POST', `/v1/runs/${run.id}/inputs`, body);
-      expect(answer.status).toBe(status);
-      expect(await answer.json()).toMatchObject({ code });
-      await stack.rest.post(`/v1/runs/${run.id}:cancel`, {});
-    },
-    60_000,
-  );
+  ])('takes no %s', async (_what, body, status, code) => {
+    const run = await stack.exec(['sleep', '20']);
+    const answer = await stack.rest.raw('POST', `/v1/runs/${run.id}/inputs`, body);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ code });
+    await stack.rest.post(`/v1/runs/${run.id}:cancel`, {});
+  });
 });
 
 /** What the scripted model was asked last, as text. */
@@ -279,7 +275,7 @@ describe('a conversation', () => {
     );
     expect(said).toMatchObject({ code: 0 });
     expect(await lastAsked()).toMatch(/Zebulon.*And the villain.*Continue\./);
-  }, 120_000);
+  });
 
   test('survives the edge that carries it', async () => {
     const name = await workspace('edge');
@@ -299,7 +295,7 @@ describe('a conversation', () => {
     expect(taken).toEqual([run.dispatch, ...inputs.map(({ id }) => id)]);
     await steer(run.id, { leave: true });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', reply: 'three' });
-  }, 120_000);
+  });
 
   test('is on file after each input, so that a run that is ended by force loses none that was done', async () => {
     const name = await workspace('forced');
@@ -319,7 +315,7 @@ describe('a conversation', () => {
     expect(await stack.ended(run.id)).toMatchObject({ state: 'cancelled' });
     expect(await committed(name, '.sally/sessions/forced.json')).toContain('kept');
     await expect(steer(run.id, { text: 'too late' })).rejects.toThrow();
-  }, 120_000);
+  });
 
   test('of another runner, or one that was tampered with, is refused with its file untouched', async () => {
     const foreign = encodeSession({ runner: 'codex', version: '1', session: 'plan', native: 'x', files: [] });
@@ -338,7 +334,7 @@ describe('a conversation', () => {
       expect(events.flatMap((event) => (event.type === 'error' ? [textOf(event, 'reason')] : []))).toEqual([reason]);
     }
     expect(await committed(name, '.sally/sessions/plan.json')).toBe(foreign);
-  }, 120_000);
+  });
 });
 
 describe('sally', () => {
@@ -360,7 +356,7 @@ describe('sally', () => {
     const steered = await sally(stack, 'run', 'steer', run.id, '--leave');
     expect(steered).toMatchObject({ code: 0, stdout: expect.stringMatching(/^inp_/) });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed' });
-  }, 120_000);
+  });
 
   test('detaches on Ctrl-C and leaves the run alone', async () => {
     const run = await stack.create({ role: 'editor', task: asked({ text: 'ready' }), stay: true });
@@ -376,5 +372,5 @@ describe('sally', () => {
     expect(await sally(stack, 'run', 'steer', run.id, '--text', 'x', '--leave')).toMatchObject({ code: 2 });
     await sally(stack, 'run', 'steer', run.id, '--leave');
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed' });
-  }, 120_000);
+  });
 });

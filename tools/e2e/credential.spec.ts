@@ -23,7 +23,7 @@ beforeAll(async () => {
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   stack = await StartedStack.start();
-}, 60_000);
+});
 afterAll(async () => {
   await stopped();
   rmSync(stack.data, { recursive: true, force: true });
@@ -83,7 +83,7 @@ describe('a provider that needs a key', () => {
       `/v1/audit/events?run=${run.id}&kind=egress.deny`,
     );
     expect(items[0]).toMatchObject({ reason: 'credential_missing', facts: { credential: 'vendor' } });
-  }, 60_000);
+  });
 
   test('is not given the key of another endpoint', async () => {
     await credential(['set', 'elsewhere', '--origin', 'https://models.example.org'], key);
@@ -92,7 +92,7 @@ describe('a provider that needs a key', () => {
     const denied = (await stack.events(run.id)).filter(({ type }) => type === 'egress.decided');
     expect(denied.map((event) => textOf(event, 'reason'))).toContain('credential_forbidden');
     await credential(['rm', 'elsewhere'], '');
-  }, 60_000);
+  });
 
   test.each(['anthropic_messages', 'openai_chat'])(
     'works in %s, and its agent finds the key nowhere',
@@ -109,7 +109,6 @@ describe('a provider that needs a key', () => {
       expect(said).toContain('*'.repeat(key.length));
       expect(said).not.toContain(key);
     },
-    120_000,
   );
 
   test('leaves the key in no database, log, bucket or audit event: in its file alone', async () => {
@@ -127,5 +126,5 @@ describe('a provider that needs a key', () => {
     const file = join(stack.data, 'secrets', 'credentials', 'acme', 'main', 'vendor');
     expect(holding(stack.data, Buffer.from(key))).toEqual([file]);
     expect(holding(stack.data, Buffer.from(Buffer.from(key).toString('base64').slice(0, 40)))).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -31,12 +31,12 @@ beforeAll(async () => {
     overlap: 'allow',
     consent: true,
   });
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all(open.map((connection) => connection.close()));
   await stack.stop();
-}, 60_000);
+});
 
 /** What the stream holds once it satisfies somebody. */
 async function toldOnce(enough: (told: readonly Told[]) => boolean, from = 1): Promise<readonly Told[]> {
@@ -89,7 +89,7 @@ describe('the example of the guide', () => {
     const run = lines.find(({ state }) => state !== undefined)?.run ?? '';
     expect(await stack.ended(run)).toMatchObject({ state: 'completed' });
     expect(await stack.events(run)).toHaveLength(output.length);
-  }, 180_000);
+  });
 
   test('is refused an event that is none, with the reason', async () => {
     const said = await example(shop, '--type', ' ', '--data', '{}');
@@ -97,7 +97,7 @@ describe('the example of the guide', () => {
       1,
       expect.objectContaining({ refused: 'scheduler.event_invalid' }),
     ]);
-  }, 60_000);
+  });
 });
 
 describe('what a team is told and answered', () => {
@@ -120,7 +120,7 @@ describe('what a team is told and answered', () => {
     expect(counts.run).toBeGreaterThan(2);
     expect(counts.output).toBeGreaterThan(10);
     expect(counts.audit).toBeGreaterThan(10);
-  }, 120_000);
+  });
 
   test('has the answers of the document to events and inputs, taken and refused', async () => {
     const wrong = judge();
@@ -136,7 +136,7 @@ describe('what a team is told and answered', () => {
         [],
       ]);
     }
-  }, 60_000);
+  });
 });
 
 describe('a team', () => {
@@ -164,7 +164,7 @@ describe('a team', () => {
       `/v1/audit/events?run=${run.id}&limit=200`,
     );
     expect(audit.items).toContainEqual(expect.objectContaining({ kind: 'run.input', subject: 'team/shop' }));
-  }, 180_000);
+  });
 
   test('misses nothing and hears nothing twice over twenty cut connections', async () => {
     const all = await toldTo(nats);
@@ -183,7 +183,7 @@ describe('a team', () => {
       await short.close();
     }
     expect(heard).toEqual(all.map(({ sequence }) => sequence));
-  }, 120_000);
+  });
 
   test('of another environment hears nothing of it and starts nothing in it', async () => {
     const other = await connect(await createTeam(stack, 'shop', 'dev'));
@@ -205,7 +205,7 @@ describe('a team', () => {
     expect((await stack.rest.get<{ items: readonly object[] }>('/v1/runs?limit=200')).items.length).toBe(
       before.items.length,
     );
-  }, 60_000);
+  });
 });
 
 describe('npm run team', () => {
@@ -218,17 +218,13 @@ describe('npm run team', () => {
     ['the name of a service', ['create', 'scheduler', '--org', 'acme', '--environment', 'main'], 2],
     ['a name that is taken', ['create', 'shop', '--org', 'acme', '--environment', 'main'], 6],
     ['a team that is not there', ['rm', 'nobody', '--org', 'acme', '--environment', 'main'], 5],
-  ])(
-    'refuses %s',
-    async (_, args, code) => {
-      const before = readFileSync(join(stack.data, 'teams.json'), 'utf8');
-      const said = await team(stack, ...args);
-      expect([said.code, said.stdout]).toEqual([code, '']);
-      expect(said.stderr).not.toBe('');
-      expect(readFileSync(join(stack.data, 'teams.json'), 'utf8')).toBe(before);
-    },
-    60_000,
-  );
+  ])('refuses %s', async (_, args, code) => {
+    const before = readFileSync(join(stack.data, 'teams.json'), 'utf8');
+    const said = await team(stack, ...args);
+    expect([said.code, said.stdout]).toEqual([code, '']);
+    expect(said.stderr).not.toBe('');
+    expect(readFileSync(join(stack.data, 'teams.json'), 'utf8')).toBe(before);
+  });
 
   test('keeps seeds to the owner, and lists teams without them', async () => {
     const seed = readFileSync(shop.seed, 'utf8').trim();
@@ -237,7 +233,7 @@ describe('npm run team', () => {
     expect(stdout).toContain('acme/main\tshop\t');
     expect(stdout).not.toContain(seed);
     expect(readFileSync(join(stack.data, 'nats', 'teams.conf'), 'utf8')).not.toContain(seed);
-  }, 60_000);
+  });
 
   test('cuts a team off at once that is removed, and nobody else', async () => {
     const brief = await createTeam(stack, 'brief', 'main');
@@ -253,7 +249,7 @@ describe('npm run team', () => {
     expect(stack.output).not.toContain('starting it again');
     const said = await example(shop, '--type', 'order.created', '--id', 'order-3');
     expect(said.code).toBe(0);
-  }, 180_000);
+  });
 
   test('has made teams that a restart of the product keeps, at the same address, with all they were told', async () => {
     const before = await toldTo(nats);
@@ -268,7 +264,7 @@ describe('npm run team', () => {
     expect(await toldTo(await connect(late))).toEqual(expect.any(Array));
     const said = await example(shop, '--type', 'order.created', '--id', 'order-4');
     expect(said.code).toBe(0);
-  }, 240_000);
+  });
 });
 
 const of = (payload: unknown, run: string): boolean => (payload as { run?: unknown }).run === run;

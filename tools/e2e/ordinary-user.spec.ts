@@ -50,7 +50,7 @@ describe('npm start as an ordinary user', () => {
     expect(said).toMatchObject({ code: 3, stdout: '' });
     const commands = said.stderr.split('\n').filter((line) => line.startsWith('  '));
     expect(commands).toEqual([expect.stringMatching(/^ {2}sudo .*apt-get install .*nats-server bubblewrap/)]);
-  }, 30_000);
+  });
 
   test('names what is in the way of a user namespace and ends with 3', async () => {
     const refusing = join(folder, 'bwrap');
@@ -62,7 +62,7 @@ describe('npm start as an ordinary user', () => {
     expect(said.code).toBe(3);
     expect(said.stderr).toContain('No permissions to create new namespace');
     expect(said.stderr).toMatch(/sysctl -w |--security-opt /);
-  }, 30_000);
+  });
 
   test('names a full disk and the flag that helps', async () => {
     const data = join(folder, 'full');
@@ -72,7 +72,7 @@ describe('npm start as an ordinary user', () => {
     expect(said.code).toBe(1);
     expect(said.stderr).toMatch(/\d+ MiB free/);
     expect(said.stderr).toContain('--data');
-  }, 30_000);
+  });
 
   test('leaves a folder of another user alone', async () => {
     const data = join(folder, 'foreign');
@@ -89,14 +89,14 @@ describe('npm start as an ordinary user', () => {
     expect(said.stderr).toContain('belongs to another user');
     expect(said.stderr).toContain('--data');
     expect(readdirSync(data)).toEqual(['format.json']);
-  }, 30_000);
+  });
 
   test('shows the demo to its end', async () => {
     const options = ['--once', '--data', join(folder, 'demo'), '--port', String(await freePort())];
     const said = await run(ordinaryUser([node, join(repository, 'tools/start/main.ts'), ...options]));
     expect({ ...said, stdout: '' }).toMatchObject({ code: 0 });
     expect(said.stdout).toMatch(/checkpoint of \d+ events verified offline/);
-  }, 120_000);
+  });
 });
 
 describe('where no control group can be made', () => {
@@ -104,7 +104,7 @@ describe('where no control group can be made', () => {
 
   beforeAll(async () => {
     stack = await StartedStack.start({ as: ordinaryUser });
-  }, 60_000);
+  });
 
   afterAll(() => stack.stop());
 
@@ -122,7 +122,7 @@ describe('where no control group can be made', () => {
     const flag = ['--profile', 'best-effort'];
     const taken = await sally(stack, 'run', 'create', '--runner', 'exec', ...flag, '--wait', '--', 'true');
     expect(taken).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   test('the doctor says why and names the flag too', async () => {
     const argv = [node, join(repository, 'apps/cli/bin/sally.mjs'), 'doctor', '-o', 'json'];
@@ -133,5 +133,5 @@ describe('where no control group can be made', () => {
       cause: expect.stringContaining('cannot be limited'),
       next: expect.stringContaining('--profile best-effort'),
     });
-  }, 30_000);
+  });
 });

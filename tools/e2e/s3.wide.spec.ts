@@ -94,43 +94,39 @@ describe('the product on an S3 bucket', () => {
     const remembered = await start(data);
     expect(await linesByClone(remembered)).toBe('one\ntwo\n');
     await remembered.stop(false);
-  }, 240_000);
+  });
 
   test.each([
     ['missing', (file: string) => rmSync(file)],
     ['altered', (file: string) => writeFileSync(file, readFileSync(file).fill(7, 100, 101))],
-  ])(
-    'says that an object is %s, and serves nothing of it',
-    async (how, damage) => {
-      const data = folder();
-      await server.bucket(`spoilt-${how}`);
-      const whole = await start(data, '--bucket', `s3:spoilt-${how}`);
-      await append(whole, 'kept');
-      await whole.stop(false);
-      const packs = globSync('org/*/ws/demo/packs/*', { cwd: server.filesOf(`spoilt-${how}`) });
-      expect(packs).not.toHaveLength(0);
-      for (const pack of packs) damage(join(server.filesOf(`spoilt-${how}`), pack));
-      // As on a fresh machine: what was read and found sound before is not there.
-      rmSync(join(data, 'workspace'), { recursive: true });
-      const spoilt = await start(data);
-      const answer = await spoilt.rest.raw('GET', '/v1/workspaces/demo/files/lines');
-      expect([answer.status, await answer.json()]).toEqual([
-        500,
-        expect.objectContaining({ code: 'workspace.object_damaged' }),
-      ]);
-      const url = `http://sally:${spoilt.rest.token}@127.0.0.1:${spoilt.port}/git/acme/demo`;
-      expect((await git(folder(), 'clone', '-q', url, 'clone')).code).not.toBe(0);
-      const run = await spoilt.exec(['cat', 'lines'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
-      expect(await spoilt.ended(run.id)).toMatchObject({ state: 'failed' });
-      await spoilt.stop(false);
-    },
-    180_000,
-  );
+  ])('says that an object is %s, and serves nothing of it', async (how, damage) => {
+    const data = folder();
+    await server.bucket(`spoilt-${how}`);
+    const whole = await start(data, '--bucket', `s3:spoilt-${how}`);
+    await append(whole, 'kept');
+    await whole.stop(false);
+    const packs = globSync('org/*/ws/demo/packs/*', { cwd: server.filesOf(`spoilt-${how}`) });
+    expect(packs).not.toHaveLength(0);
+    for (const pack of packs) damage(join(server.filesOf(`spoilt-${how}`), pack));
+    // As on a fresh machine: what was read and found sound before is not there.
+    rmSync(join(data, 'workspace'), { recursive: true });
+    const spoilt = await start(data);
+    const answer = await spoilt.rest.raw('GET', '/v1/workspaces/demo/files/lines');
+    expect([answer.status, await answer.json()]).toEqual([
+      500,
+      expect.objectContaining({ code: 'workspace.object_damaged' }),
+    ]);
+    const url = `http://sally:${spoilt.rest.token}@127.0.0.1:${spoilt.port}/git/acme/demo`;
+    expect((await git(folder(), 'clone', '-q', url, 'clone')).code).not.toBe(0);
+    const run = await spoilt.exec(['cat', 'lines'], { mounts: [{ workspace: 'demo', mode: 'rw' }] });
+    expect(await spoilt.ended(run.id)).toMatchObject({ state: 'failed' });
+    await spoilt.stop(false);
+  });
 
   test('says what is missing when the bucket is not there', async () => {
     const said = await refused(folder(), '--bucket', 's3:no-such-bucket');
     expect(said).toMatchObject({ code: 1, stderr: expect.stringContaining('SALLY_S3_BUCKET') });
-  }, 60_000);
+  });
 
   test('keeps the secret key out of every log and process', async () => {
     const data = folder();
@@ -148,5 +144,5 @@ describe('the product on an S3 bucket', () => {
     ];
     for (const place of places) expect(place.includes(secret)).toBe(false);
     await stack.stop(false);
-  }, 120_000);
+  });
 });

@@ -84,7 +84,7 @@ beforeAll(async () => {
   const line = /PROBE (.+)/.exec(text)?.[1];
   if (line === undefined) throw new Error(`the probe did not end (${ended.state} ${ended.reason}):\n${text}`);
   seen = JSON.parse(line) as Readonly<Record<string, unknown>>;
-}, 120_000);
+});
 
 afterAll(async () => {
   trap.close();

@@ -40,7 +40,7 @@ describe('npm start', () => {
     const { code, tookMs } = await stack.stop(false);
     expect({ code, quick: tookMs < 5_000 }).toEqual({ code: 0, quick: true });
     expect(processesNaming(data)).toEqual([]);
-  }, 90_000);
+  });
 
   test('keeps everything for the second start, which is ready within ten seconds', async () => {
     const data = folder();
@@ -61,7 +61,7 @@ describe('npm start', () => {
     expect(second.rest.token).toBe(first.rest.token);
     expect(await second.written(run.id)).toBe('kept\n');
     await second.stop(false);
-  }, 90_000);
+  });
 
   test('loses nothing acknowledged when the whole NATS folder is deleted while stopped', async () => {
     const data = folder();
@@ -80,7 +80,7 @@ describe('npm start', () => {
     expect(await sizeOf(second)).toBeGreaterThanOrEqual(before);
     expect(await sally(second, 'audit', 'verify')).toMatchObject({ code: 0 });
     await second.stop(false);
-  }, 120_000);
+  });
 
   test('beside a running one on the same folder says so and changes nothing', async () => {
     const data = folder();
@@ -90,7 +90,7 @@ describe('npm start', () => {
     expect(said.stderr).toContain(stack.rest.url);
     expect((await stack.rest.raw('GET', '/v1/workspaces')).status).toBe(200);
     await stack.stop(false);
-  }, 90_000);
+  });
 
   test('names a taken port and the flag that helps', async () => {
     const port = await freePort();
@@ -100,7 +100,7 @@ describe('npm start', () => {
     expect(said).toMatchObject({ code: 6 });
     expect(said.stderr).toContain(String(port));
     expect(said.stderr).toContain('--port');
-  }, 60_000);
+  });
 
   test.each([
     ['unreadable format', (data: string) => writeFileSync(join(data, 'format.json'), '{')],
@@ -113,18 +113,14 @@ describe('npm start', () => {
         writeFileSync(join(data, 'secrets', 'nats-api.seed'), '');
       },
     ],
-  ])(
-    'names a damaged folder: %s',
-    async (_, damage) => {
-      const data = folder();
-      damage(data);
-      const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
-      expect(said.code).toBe(1);
-      expect(said.stderr).toContain(data);
-      expect(said.stderr).toMatch(/--data|mv /);
-    },
-    60_000,
-  );
+  ])('names a damaged folder: %s', async (_, damage) => {
+    const data = folder();
+    damage(data);
+    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+    expect(said.code).toBe(1);
+    expect(said.stderr).toContain(data);
+    expect(said.stderr).toMatch(/--data|mv /);
+  });
 
   test('refuses an unknown flag with the usage', async () => {
     const said = await start('--nonsense');
@@ -141,5 +137,5 @@ describe('npm start', () => {
     });
     expect(await stack.ended(run.id)).toMatchObject({ state: 'completed', exit_code: 0 });
     await stack.stop(false);
-  }, 90_000);
+  });
 });

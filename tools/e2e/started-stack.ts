@@ -45,7 +45,9 @@ export const textOf = (event: EventView, field: string): string => {
 };
 
 const terminal: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'skipped']);
-const startMs = 60_000;
+/** How long a test waits for a start, and for the end of a run; both cost time only where they do not come. */
+const startMs = 200_000;
+const endMs = 200_000;
 
 /** A free port whose successor is free too. */
 export async function freePort(): Promise<number> {
@@ -178,7 +180,7 @@ export class StartedStack {
   }
 
   /** Waits for the end of a run. */
-  async ended(id: string, withinMs = 60_000): Promise<RunView> {
+  async ended(id: string, withinMs = endMs): Promise<RunView> {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const run = await this.rest.get<RunView>(`/v1/runs/${id}?wait=10s`);

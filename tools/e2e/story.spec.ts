@@ -12,7 +12,7 @@ const cloneUrl = (): string => stack.rest.url.replace('http://', `http://sally:$
 
 beforeAll(async () => {
   stack = await StartedStack.start();
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
@@ -38,7 +38,7 @@ describe('a person and an agent work on a repository', () => {
       code: 0,
     });
     expect(await treeOf('HEAD', before)).toBe(await treeOf('HEAD', source));
-  }, 60_000);
+  });
 
   test('lets the native agent change files in it', async () => {
     const script = [
@@ -70,7 +70,7 @@ describe('a person and an agent work on a repository', () => {
       // Two of the script, and the conversation, which a later run can go on from.
       commits: [{ workspace: 'sallyport', files: 3 }],
     });
-  }, 60_000);
+  });
 
   test('clones the result: one platform commit with author, committer and trailers', async () => {
     expect(await git(folder, 'clone', '--quiet', `${cloneUrl()}/git/acme/sallyport`, after)).toMatchObject({ code: 0 });
@@ -81,14 +81,14 @@ describe('a person and an agent work on a repository', () => {
     expect(trailers).toContain(`Sally-Run: ${run.id}`);
     expect(trailers).toContain(`Sally-Dispatch: ${run.dispatch}`);
     expect(readFileSync(join(after, 'notes/agent.md'), 'utf8')).toBe('made by an agent\n');
-  }, 60_000);
+  });
 
   test('shows files, log and diff without a clone', async () => {
     const files = await sally(stack, 'workspace', 'files', 'sallyport', 'notes', '-o', 'json');
     expect(files.stdout).toContain('notes/agent.md');
     const diff = await sally(stack, 'workspace', 'diff', 'sallyport');
     expect(diff.stdout).toContain('+one more line');
-  }, 30_000);
+  });
 
   test('undo restores the tree exactly, as a new commit', async () => {
     expect(await sally(stack, 'workspace', 'undo', 'sallyport')).toMatchObject({ code: 0 });
@@ -96,7 +96,7 @@ describe('a person and an agent work on a repository', () => {
     await git(folder, 'clone', '--quiet', `${cloneUrl()}/git/acme/sallyport`, undone);
     expect(await treeOf('HEAD', undone)).toBe(await treeOf('HEAD', before));
     expect((await git(undone, 'rev-parse', 'HEAD~1')).stdout.trim()).toBe(run.commits[0]?.commit);
-  }, 60_000);
+  });
 
   test('both dialects drive the same loop', async () => {
     const script = [{ text: 'Hello', shell: 'echo dialect > dialect.txt' }, { text: 'Done.' }];
@@ -109,7 +109,7 @@ describe('a person and an agent work on a repository', () => {
       state: 'completed',
       commits: [{ workspace: 'demo', files: 2 }],
     });
-  }, 60_000);
+  });
 
   test('the audit export verifies offline, and one flipped byte anywhere is named', async () => {
     const bundle = join(folder, 'audit.tar');
@@ -126,5 +126,5 @@ describe('a person and an agent work on a repository', () => {
       expect({ at, code: said.code }).toEqual({ at, code: 1 });
       expect(said.stderr + said.stdout).toMatch(/"file":\s*"[^"]+"/);
     }
-  }, 120_000);
+  });
 });

@@ -106,7 +106,7 @@ describe('a storm of appends', () => {
     await after.open();
     expect(after).toMatchObject({ state: 'open', size: stored.size });
     await after.close();
-  }, 60_000);
+  });
 
   test('whose database connections are cut keeps its promises, in the same process or the next one', async () => {
     let storm = startStorm('cut');
@@ -123,7 +123,7 @@ describe('a storm of appends', () => {
     await kill(storm);
     const stored = new Set(await idsOf('cut'));
     expect([...acknowledged, ...storm.acknowledged].filter((id) => !stored.has(id))).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('two writers of one log', () => {

@@ -142,7 +142,7 @@ describe('the tether under attack', () => {
     await closed;
     clearInterval(drip);
     await stillServes();
-  }, 15_000);
+  });
 
   test('survives ten thousand connections and a thousand bursts of rubbish', async () => {
     const sockets: Socket[] = [];
@@ -157,7 +157,7 @@ describe('the tether under attack', () => {
     let status = '';
     while (status !== 'HTTP/1.1 200 OK') status = await statusOf(post('Emit', '{}'));
     expect(malformed.length).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   test('lets nobody hold more connections than its bound', async () => {
     const held = Array.from({ length: maxConnections }, () => dial());

@@ -17,7 +17,7 @@ beforeAll(async () => {
   w.runtime.onStart = (id) => w.runtime.runThrough(id);
   await w.runtime.register(200);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([first.end(), second.end()]);
@@ -48,7 +48,7 @@ async function matched(id: string): Promise<Event> {
   await until(async () => {
     found = (await w.triggers.getEvent({ id }, options)).event;
     return found?.matchedAt !== undefined && found.firings.every(({ outcome }) => outcome !== 0);
-  }, 60_000);
+  });
   return found!;
 }
 
@@ -63,10 +63,10 @@ describe('two schedulers', () => {
     expect(events).toHaveLength(keys.length);
     const firings = (await Promise.all(events.map(matched))).flatMap((event) => event.firings);
     expect(firings).toHaveLength(keys.length * 2);
-    for (const { run } of firings) await untilRun(w, run, inState(RunState.COMPLETED), 60_000);
+    for (const { run } of firings) await untilRun(w, run, inState(RunState.COMPLETED));
     expect(new Set(firings.map(({ run }) => run)).size).toBe(firings.length);
     expect(w.runtime.starts).toHaveLength(before + firings.length);
-  }, 120_000);
+  });
 
   test('that both take the same events up again start nothing twice', async () => {
     await subscribe('again', 'again');
@@ -82,10 +82,10 @@ describe('two schedulers', () => {
     }
     const after = (await Promise.all(ids.map(matched))).flatMap(({ firings }) => firings.map(({ run }) => run));
     expect(after).toEqual(runs);
-    for (const run of runs) await untilRun(w, run, inState(RunState.COMPLETED), 60_000);
+    for (const run of runs) await untilRun(w, run, inState(RunState.COMPLETED));
     expect(w.runtime.starts.length).toBeLessThanOrEqual(before + runs.length);
     expect(new Set(w.runtime.starts).size).toBe(w.runtime.starts.length);
-  }, 120_000);
+  });
 
   test('that are killed while an event is seen to leave it neither lost nor doubled', async () => {
     const types = Array.from({ length: 3 }, (_, index) => `kill-${index}`);
@@ -99,7 +99,7 @@ describe('two schedulers', () => {
       };
       const before = w.runtime.starts.length;
       const id = await send(type, 'e');
-      await until(() => struck !== undefined, 60_000);
+      await until(() => struck !== undefined);
       await struck;
       delete w.identity.before.authorizeFiring;
       await Promise.all([first, ...(index % 2 === 0 ? [second] : [])].map((child) => child.start()));
@@ -110,8 +110,8 @@ describe('two schedulers', () => {
       });
       const { firings } = await matched(id);
       expect(firings).toMatchObject([{ outcome: FiringOutcome.STARTED }]);
-      await untilRun(w, firings[0]!.run, inState(RunState.COMPLETED), 60_000);
+      await untilRun(w, firings[0]!.run, inState(RunState.COMPLETED));
       expect(w.runtime.starts).toHaveLength(before + 1);
     }
-  }, 180_000);
+  });
 });

@@ -48,7 +48,7 @@ beforeEach(async () => {
     new Log('scheduler', 'silent'),
     { SALLY_SWEEP_MS: 20 } as SchedulerConfig,
   );
-}, 60_000);
+});
 
 afterEach(async () => {
   await matcher.onModuleDestroy();

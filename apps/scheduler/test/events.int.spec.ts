@@ -19,7 +19,7 @@ beforeAll(async () => {
   operator = await w.bus.connect('operator');
   await w.runtime.register(100);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 90_000);
+});
 
 afterAll(() => w.close());
 

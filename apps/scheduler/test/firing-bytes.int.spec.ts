@@ -24,7 +24,7 @@ beforeAll(async () => {
   };
   await w.runtime.register(100);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 90_000);
+});
 
 afterAll(() => w.close());
 

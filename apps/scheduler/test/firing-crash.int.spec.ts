@@ -20,7 +20,7 @@ beforeAll(async () => {
   w.runtime.onStart = (id) => w.runtime.runThrough(id);
   await w.runtime.register(200);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 90_000);
+});
 
 afterAll(async () => {
   await Promise.all(children.map((child) => child.end()));
@@ -78,16 +78,16 @@ describe('two schedulers on one database', () => {
     const last = Math.floor(Date.now() / minute) * minute;
     const ticks = 8;
     await schedules.away(ids, last - ticks * minute, last - (ticks - 1) * minute);
-    await until(async () => (await started(ids)).length >= ids.length * ticks, 60_000);
+    await until(async () => (await started(ids)).length >= ids.length * ticks);
     await remove(made);
     const rows = await started(ids);
     expect(new Set(rows.map(({ trigger_id, key }) => `${trigger_id} ${key}`)).size).toBe(rows.length);
     // Every run that identity counted is one of these: none was authorised and then left.
     const runs = new Set(rows.map(({ run }) => run));
-    await until(async () => (await started(ids)).every(({ state }) => state === 'completed'), 60_000);
+    await until(async () => (await started(ids)).every(({ state }) => state === 'completed'));
     expect([...w.identity.firings.keys()].filter((run) => !runs.has(run))).toEqual([]);
     expect(new Set(w.runtime.starts).size).toBe(w.runtime.starts.length);
-  }, 150_000);
+  });
 
   test('that both fire by hand under one key make one run', async () => {
     const [schedule] = await make(1);
@@ -96,7 +96,7 @@ describe('two schedulers on one database', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(1);
     expect((await started([schedule?.id ?? ''])).filter(({ key }) => key === 'now:both')).toHaveLength(1);
     await remove([{ name }]);
-  }, 60_000);
+  });
 });
 
 /** Kills a scheduler the first time a point is reached, and starts it again. */
@@ -118,30 +118,26 @@ describe('a scheduler killed', () => {
     ['between identity’s yes and the run', (hit) => (w.identity.after.authorizeFiring = hit)],
     ['before the run is offered', (hit) => (w.identity.before.mintIntent = hit)],
   ];
-  test.each(points)(
-    '%s neither loses the firing nor doubles it',
-    async (_point, arm) => {
-      const [other, child] = children;
-      await other?.end();
-      const [schedule] = await make(1);
-      const { id = '', name = '' } = schedule ?? {};
-      if (child === undefined) throw new Error('no scheduler');
-      const restarted = killAt(child, arm);
-      const due = Math.floor(Date.now() / minute) * minute;
-      await schedules.away([id], due - 1, due);
-      await restarted;
-      await until(async () => (await started([id])).some(({ key }) => key === String(due)), 60_000);
-      const rows = (await started([id])).filter(({ key }) => key === String(due));
-      expect(rows).toHaveLength(1);
-      await untilRun(w, rows[0]?.run ?? '', inState(RunState.COMPLETED), 60_000);
-      w.identity.before.authorizeFiring = undefined;
-      w.identity.after.authorizeFiring = undefined;
-      w.identity.before.mintIntent = undefined;
-      await remove([{ name }]);
-      await other?.start();
-    },
-    150_000,
-  );
+  test.each(points)('%s neither loses the firing nor doubles it', async (_point, arm) => {
+    const [other, child] = children;
+    await other?.end();
+    const [schedule] = await make(1);
+    const { id = '', name = '' } = schedule ?? {};
+    if (child === undefined) throw new Error('no scheduler');
+    const restarted = killAt(child, arm);
+    const due = Math.floor(Date.now() / minute) * minute;
+    await schedules.away([id], due - 1, due);
+    await restarted;
+    await until(async () => (await started([id])).some(({ key }) => key === String(due)));
+    const rows = (await started([id])).filter(({ key }) => key === String(due));
+    expect(rows).toHaveLength(1);
+    await untilRun(w, rows[0]?.run ?? '', inState(RunState.COMPLETED));
+    w.identity.before.authorizeFiring = undefined;
+    w.identity.after.authorizeFiring = undefined;
+    w.identity.before.mintIntent = undefined;
+    await remove([{ name }]);
+    await other?.start();
+  });
 
   test('again and again while ticks come loses none of them and starts none twice', async () => {
     const made = await make(10);
@@ -151,18 +147,18 @@ describe('a scheduler killed', () => {
     await schedules.away(ids, last - ticks * minute, last - (ticks - 1) * minute);
     for (let kill = 0; kill < 4; kill++) {
       const seen = (await started(ids)).length;
-      await until(async () => (await started(ids)).length >= Math.min(seen + 5, ids.length * ticks), 60_000);
+      await until(async () => (await started(ids)).length >= Math.min(seen + 5, ids.length * ticks));
       const child = children[kill % 2];
       await child?.end();
       await child?.start();
     }
-    await until(async () => (await started(ids)).length >= ids.length * ticks, 90_000);
+    await until(async () => (await started(ids)).length >= ids.length * ticks);
     await remove(made);
     const rows = await started(ids);
     expect(new Set(rows.map(({ trigger_id, key }) => `${trigger_id} ${key}`)).size).toBe(rows.length);
-    await until(async () => (await started(ids)).every(({ state }) => state === 'completed'), 90_000);
+    await until(async () => (await started(ids)).every(({ state }) => state === 'completed'));
     expect(new Set(w.runtime.starts).size).toBe(w.runtime.starts.length);
     const outcomes = await patiently(() => schedules.history(ids[0] ?? ''));
     expect(outcomes.every(({ outcome }) => outcome === FiringOutcome.STARTED)).toBe(true);
-  }, 240_000);
+  });
 });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   schedules = new Schedules(w);
   await w.runtime.register(50);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 90_000);
+});
 
 beforeEach(() => {
   w.runtime.onStart = (id) => w.runtime.runThrough(id);

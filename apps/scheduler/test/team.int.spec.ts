@@ -37,7 +37,7 @@ beforeAll(async () => {
     dev.connect(w.bus.url),
     rival.connect(w.bus.url),
   ]);
-}, 120_000);
+});
 
 beforeEach(() => {
   received = [];

@@ -20,7 +20,7 @@ beforeAll(async () => {
   w.runtime.onStart = (id) => w.runtime.runThrough(id);
   await w.runtime.register(50);
   await w.api.applyRole({ role: aRole }, await w.as());
-}, 90_000);
+});
 
 afterAll(async () => {
   await w.close();

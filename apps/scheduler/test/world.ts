@@ -139,12 +139,15 @@ export const aRole = {
 
 export const aTask = (text = 'write the report') => ({ start: { case: 'inline' as const, value: text } });
 
+/** How long a test waits for what must come; it costs time only where it does not. */
+const patienceMs = 120_000;
+
 /** The run once it is in a state; polls, since the states are reached by other processes' doing. */
 export async function untilRun(
   given: Pick<World, 'api' | 'as'>,
   id: string,
   wanted: (run: Run) => boolean,
-  withinMs = 15_000,
+  withinMs = patienceMs,
 ): Promise<Run> {
   const options = await given.as();
   const deadline = Date.now() + withinMs;
@@ -159,7 +162,7 @@ export async function untilRun(
 export const inState = (state: RunState) => (run: Run) => run.state === state;
 
 /** Waits for a condition that other processes bring about. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = patienceMs): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('the condition did not come true in time');

@@ -18,7 +18,7 @@ beforeAll(async () => {
     SALLY_S3_SECRET_KEY_FILE: secretKeyFile,
   };
   world = await WorkspaceWorld.start(env);
-}, 120_000);
+});
 
 afterAll(async () => {
   await world.close();
@@ -49,13 +49,13 @@ describe('a workspace in an S3 bucket', () => {
     await world.stopService();
     await world.host(env);
     expect(await readme('kept')).toBe('# kept\n');
-  }, 60_000);
+  });
 
   test('is nowhere in the bucket in the clear', async () => {
     await imported('secret');
     expect(packsOf('secret')).not.toHaveLength(0);
     for (const file of packsOf('secret')) expect(readFileSync(file).includes('README')).toBe(false);
-  }, 60_000);
+  });
 
   test.each([
     ['missing', (file: string) => rmSync(file)],
@@ -69,18 +69,14 @@ describe('a workspace in an S3 bucket', () => {
         writeFileSync(file, bytes);
       },
     ],
-  ])(
-    'says that a stored pack is damaged and serves nothing of it: %s',
-    async (how, damage) => {
-      const name = `damaged-${how}`;
-      await imported(name);
-      await world.stopService();
-      for (const file of packsOf(name)) damage(file);
-      await world.host(env);
-      await expect(readme(name)).rejects.toMatchObject({ code: 'internal', reason: 'workspace.object_damaged' });
-    },
-    60_000,
-  );
+  ])('says that a stored pack is damaged and serves nothing of it: %s', async (how, damage) => {
+    const name = `damaged-${how}`;
+    await imported(name);
+    await world.stopService();
+    for (const file of packsOf(name)) damage(file);
+    await world.host(env);
+    await expect(readme(name)).rejects.toMatchObject({ code: 'internal', reason: 'workspace.object_damaged' });
+  });
 
   test('says that the bucket does not answer, not that the content is damaged', async () => {
     await imported('away');
@@ -88,5 +84,5 @@ describe('a workspace in an S3 bucket', () => {
     await world.host(env);
     await server.stop();
     await expect(readme('away')).rejects.toMatchObject({ code: 'unavailable', reason: 'store.bucket' });
-  }, 60_000);
+  });
 });

@@ -80,7 +80,7 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
         const piece = await store.get('large', { offset, length: 6 });
         expect(Buffer.from(piece)).toEqual(large.subarray(offset, offset + 6));
       }
-    }, 120_000);
+    });
 
     test('lets one of several large writers be the first', async () => {
       const all = await Promise.allSettled(
@@ -91,7 +91,7 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
       await expect(store.put('first-large', inPieces(large), { ifMatch: '"0"' })).rejects.toMatchObject({
         reason: 'store.object_changed',
       });
-    }, 120_000);
+    });
 
     test('shows nothing of a large stream that breaks off', async () => {
       const broken = async function* (): AsyncGenerator<Uint8Array> {
@@ -104,7 +104,7 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
       const keys: string[] = [];
       for await (const key of store.list('')) keys.push(key);
       expect(keys).not.toContain('torn');
-    }, 120_000);
+    });
 
     test('shows whole objects only to those who read while others write', async () => {
       const versions = ['a', 'b'].map((text) => bytes(text.repeat(300_000)));
@@ -117,7 +117,7 @@ export function objectStoreSuite(name: string, open: () => Promise<OpenedStore>)
         expect(versions.some((version) => version.equals(seen))).toBe(true);
       }
       await writing;
-    }, 60_000);
+    });
 
     test('says that an object is missing whatever is asked of it', async () => {
       const refusal = { code: 'not_found', reason: 'store.object_missing' };

@@ -61,7 +61,7 @@ describe('S3Store', () => {
     for (let at = 0; at < keys.length; at += 40)
       await Promise.all(keys.slice(at, at + 40).map((key) => store.put(key, Buffer.from('x'))));
     expect(await keysOf(store, 'many/')).toEqual(keys);
-  }, 120_000);
+  });
 
   test('leaves no parts of an upload that broke off', async () => {
     const settings = await aBucket();
@@ -185,19 +185,15 @@ describe('a bad line to the server', () => {
     ['a byte changed on the way up', { flipRequest: 2 }],
     ['a lost answer', { loseAnswer: true }],
     ['silence', { silence: true }],
-  ] as const)(
-    'writes once all the same: %s',
-    async (name, what) => {
-      const key = `written/${name.replaceAll(' ', '-')}`;
-      befall(new RegExp(`^PUT .*${key}`), 2, what);
-      await store.put(key, Buffer.from('0123456789'), { ifAbsent: true });
-      expect(await held(key)).toBe('0123456789');
-      await expect(store.put(key, Buffer.from('another'), { ifAbsent: true })).rejects.toMatchObject({
-        reason: 'store.object_changed',
-      });
-    },
-    60_000,
-  );
+  ] as const)('writes once all the same: %s', async (name, what) => {
+    const key = `written/${name.replaceAll(' ', '-')}`;
+    befall(new RegExp(`^PUT .*${key}`), 2, what);
+    await store.put(key, Buffer.from('0123456789'), { ifAbsent: true });
+    expect(await held(key)).toBe('0123456789');
+    await expect(store.put(key, Buffer.from('another'), { ifAbsent: true })).rejects.toMatchObject({
+      reason: 'store.object_changed',
+    });
+  });
 
   test('takes a replacement whose answer was lost for its own', async () => {
     const { etag } = await store.put('replaced', Buffer.from('1'));
@@ -210,59 +206,47 @@ describe('a bad line to the server', () => {
     befall(/^POST .*completed.*uploadId/, 1, { loseAnswer: true });
     expect(await store.put('completed', big, { ifAbsent: true })).toMatchObject({ size: big.length });
     expect(await store.head('completed')).toMatchObject({ size: big.length });
-  }, 60_000);
+  });
 
   test.each([
     ['parts never arriving', /^PUT .*partNumber=2/, { cutRequest: 1000 }],
     ['parts always changed', /^PUT .*partNumber=1/, { flipRequest: 77 }],
     ['completion refused', /^POST .*uploadId/, { answer: 503, code: 'SlowDown' }],
     ['the start refused', /^POST .*uploads/, { answer: 403, code: 'AccessDenied' }],
-  ] as const)(
-    'shows nothing of a large object: %s',
-    async (name, on, what) => {
-      const key = `torn/${name.replaceAll(' ', '-')}`;
-      befall(on, 1_000, what);
-      await expect(store.put(key, big)).rejects.toMatchObject({ code: 'unavailable', reason: 'store.bucket' });
-      line.befall();
-      expect(await held(key)).toBeUndefined();
-      const client = (await started).client();
-      close.push(() => client.destroy());
-      const left = await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }));
-      expect((left.Uploads ?? []).map((it) => it.Key)).not.toContain(key);
-    },
-    60_000,
-  );
+  ] as const)('shows nothing of a large object: %s', async (name, on, what) => {
+    const key = `torn/${name.replaceAll(' ', '-')}`;
+    befall(on, 1_000, what);
+    await expect(store.put(key, big)).rejects.toMatchObject({ code: 'unavailable', reason: 'store.bucket' });
+    line.befall();
+    expect(await held(key)).toBeUndefined();
+    const client = (await started).client();
+    close.push(() => client.destroy());
+    const left = await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }));
+    expect((left.Uploads ?? []).map((it) => it.Key)).not.toContain(key);
+  });
 
   test.each([
     ['a busy server', { answer: 503, code: 'SlowDown' }],
     ['an answer cut off', { cutAnswer: 4 }],
     ['silence', { silence: true }],
     ['an answer made shorter', { shortenAnswer: 4 }],
-  ] as const)(
-    'reads a range whole all the same: %s',
-    async (_, what) => {
-      await store.put('read', Buffer.from('0123456789'));
-      befall(/^GET .*read/, 2, what);
-      expect(Buffer.from(await store.get('read', { offset: 1, length: 8 })).toString()).toBe('12345678');
-    },
-    60_000,
-  );
+  ] as const)('reads a range whole all the same: %s', async (_, what) => {
+    await store.put('read', Buffer.from('0123456789'));
+    befall(/^GET .*read/, 2, what);
+    expect(Buffer.from(await store.get('read', { offset: 1, length: 8 })).toString()).toBe('12345678');
+  });
 
   test.each([
     ['cut off', { cutAnswer: 4 }, 'store.bucket'],
     ['made shorter', { shortenAnswer: 4 }, 'store.object_damaged'],
     ['changed', { flipAnswer: 4 }, 'store.object_damaged'],
-  ] as const)(
-    'serves nothing of an answer that is always %s',
-    async (_, what, reason) => {
-      await store.put('read-badly', Buffer.from('0123456789'));
-      befall(/^GET .*read-badly/, 1_000, what);
-      await expect(store.get('read-badly')).rejects.toMatchObject({ reason });
-      line.befall();
-      expect(Buffer.from(await store.get('read-badly')).toString()).toBe('0123456789');
-    },
-    60_000,
-  );
+  ] as const)('serves nothing of an answer that is always %s', async (_, what, reason) => {
+    await store.put('read-badly', Buffer.from('0123456789'));
+    befall(/^GET .*read-badly/, 1_000, what);
+    await expect(store.get('read-badly')).rejects.toMatchObject({ reason });
+    line.befall();
+    expect(Buffer.from(await store.get('read-badly')).toString()).toBe('0123456789');
+  });
 
   test('does not take a bucket that is gone for a missing object', async () => {
     befall(/^HEAD /, 1_000, { answer: 404, code: 'NotFound' });
@@ -285,7 +269,7 @@ describe('a bad line to the server', () => {
   test('gives up on a server that never answers', async () => {
     befall(/./, 1_000, { silence: true });
     await expect(store.get('read')).rejects.toMatchObject({ code: 'unavailable', reason: 'store.bucket' });
-  }, 60_000);
+  });
 
   test('refuses a server that ignores conditions', async () => {
     const careless = await FakeS3.before((await started).endpoint);

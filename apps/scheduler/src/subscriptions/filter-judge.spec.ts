@@ -26,7 +26,7 @@ test('an org that asks a lot at once is heard in turn with others, and all it as
   expect(await many).toEqual(['costly', ...Array.from({ length: 7 }, () => 'yes'), 'costly']);
   expect([await more, await one]).toEqual([['yes'], ['yes']]);
   expect(order).toEqual(['one', 'many', 'more']);
-}, 60_000);
+});
 
 test('an org that has used up its time waits for more, and others do not wait with it', async () => {
   const clock = new FakeClock();
@@ -43,7 +43,7 @@ test('an org that has used up its time waits for more, and others do not wait wi
   clock.advance(5_000);
   expect(await bounded.judge('hostile', event, ['true'])).toEqual(['yes']);
   await bounded.close();
-}, 60_000);
+});
 
 test('an org that uses up its time within one question waits with the rest of it, and goes on where it stopped', async () => {
   const clock = new FakeClock();
@@ -66,7 +66,7 @@ test('an org that uses up its time within one question waits with the rest of it
   }
   expect(await dear()).toEqual(expressions.map((each) => (each === 'true' ? 'yes' : 'no')));
   await bounded.close();
-}, 60_000);
+});
 
 test('a judge that ends calls no expression costly', async () => {
   const ending = new FilterJudge(new FakeClock());
