@@ -74,7 +74,7 @@ export function limitsSuite(open: () => Promise<TestGround>): void {
 
     test('a fork bomb stays within its processes and dies with its sandbox', async () => {
       await besideNeighbour(async () => {
-        const handle = await ground.start('echo up; bomb() { bomb | bomb & }; bomb; sleep 60', {
+        const handle = await ground.start('echo up; bomb() { bomb | bomb & }; bomb; sleep 1000', {
           limits: { pids: 32 },
         });
         await ground.said(handle, 'Cannot fork');
@@ -91,10 +91,12 @@ export function limitsSuite(open: () => Promise<TestGround>): void {
     test('a busy loop takes its share of one core', async () => {
       if (!ground.held) return;
       const { log } = await ground.run(
-        'exec /opt/sallyport/node -e "const t = Date.now(); while (Date.now() - t < 1000); const u = process.cpuUsage(); console.log(u.user + u.system)"',
+        'exec /opt/sallyport/node -e "const c = process.cpuUsage(), t = performance.now(); while (performance.now() - t < 1000); const { user, system } = process.cpuUsage(c); console.log((user + system) / 1000 / (performance.now() - t))"',
         { limits: { cpuMillis: 250 } },
       );
-      expect(Number(log)).toBeLessThan(600_000);
+      // A busy machine gives it less, never more.
+      expect(Number(log)).toBeGreaterThan(0);
+      expect(Number(log)).toBeLessThan(0.6);
     });
 
     test('open files of a process end at the profile', async () => {
@@ -112,14 +114,13 @@ export function limitsSuite(open: () => Promise<TestGround>): void {
       expect(dropped).toBe(mib - 64 * 1024);
     });
 
-    test('a flood that never ends costs the runtime next to nothing', async () => {
+    test('a flood that never ends is read at a trickle, whatever it could pour', async () => {
       const profile = { ...ground.profile, logBytes: 64 * 1024 };
       const handle = await ground.start('echo up; exec cat /dev/zero', { profile });
-      await ground.said(handle, 'up');
-      const before = process.cpuUsage();
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const { user, system } = process.cpuUsage(before);
-      expect(user + system).toBeLessThan(250_000);
+      const from = performance.now();
+      await ground.dropped(handle, 2 * mib);
+      // Paused after every read, the runtime needs 1.6 s for that; the machine's speed only makes it longer. Unpaused, it is milliseconds.
+      expect(performance.now() - from).toBeGreaterThan(700);
       await ground.backend.kill(handle);
       expect(statSync(join(handle.directory, 'log.txt')).size).toBe(64 * 1024);
       await ground.backend.cleanup(handle);
@@ -152,7 +153,7 @@ export function limitsSuite(open: () => Promise<TestGround>): void {
         ground.backend.onOverDisk((seen, used) => seen === id && resolve({ id: seen, used }));
       });
       const mount = await ground.aMount(id, 'demo');
-      const handle = await ground.start(`${script}; sleep 20`, {
+      const handle = await ground.start(`${script}; sleep 1000`, {
         id,
         mounts: [mount],
         limits,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@sallyport/core/clock';
 import type { DockerEngine } from '@sallyport/testkit/wide';
-import type { Backend, Exit, Handle, SandboxMount, SandboxSpec } from '../src/backends/backend.ts';
+import type { Backend, Exit, Handle, SandboxLog, SandboxMount, SandboxSpec } from '../src/backends/backend.ts';
 import { DockerBackend } from '../src/backends/docker/docker-backend.ts';
 import { ProcessBackend } from '../src/backends/process/process-backend.ts';
 import { UidSlots } from '../src/backends/process/uid-slots.ts';
@@ -113,7 +113,7 @@ export class TestGround {
       env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/tmp/home', LC_ALL: 'C' },
       profile,
       limits: { ...resolveLimits(profile, undefined), ...wish.limits },
-      deadlineSeconds: wish.deadlineSeconds ?? 25,
+      deadlineSeconds: wish.deadlineSeconds ?? 250,
     };
   }
 
@@ -134,13 +134,18 @@ export class TestGround {
   }
 
   /** Waits until a sandbox has printed a word. */
-  async said(handle: Handle, word: string): Promise<void> {
-    const until = AbortSignal.timeout(15_000);
-    while (
-      !Buffer.from((await this.backend.log(handle, 65_536)).tail)
-        .toString('utf8')
-        .includes(word)
-    ) {
+  said(handle: Handle, word: string): Promise<void> {
+    return this.logged(handle, ({ tail }) => Buffer.from(tail).toString('utf8').includes(word));
+  }
+
+  /** Waits until so many bytes of what a sandbox printed were thrown away. */
+  dropped(handle: Handle, bytes: number): Promise<void> {
+    return this.logged(handle, ({ dropped }) => dropped >= bytes);
+  }
+
+  private async logged(handle: Handle, holds: (log: SandboxLog) => boolean): Promise<void> {
+    const until = AbortSignal.timeout(120_000);
+    while (!holds(await this.backend.log(handle, 65_536))) {
       until.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
