@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -107,24 +107,24 @@ describe('the exec runner', () => {
   });
 
   test('does not wait for what escaped its group', async () => {
-    await sh(`setsid sleep 1000 & echo $! > ${home}/pid; sleep 0.2`);
+    await sh(`setsid sh -c 'echo $$ > ${home}/pid; exec sleep 1000' & until [ -s ${home}/pid ]; do sleep 0.01; done`);
     expect(result()).toMatchObject({ verdict: Verdict.SUCCEEDED });
     const pid = Number(await readFile(join(home, 'pid'), 'utf8'));
-    if (await isAlive(pid)) process.kill(pid, 'SIGKILL');
+    expect(await isAlive(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
   });
 
   test.each([
     ['the platform', () => runtime.stop()],
     ['a signal', () => signalled.abort()],
-  ])('is stopped by %s within two seconds, whole group, TERM ignored', async (_name, stop) => {
+  ])('is stopped by %s, whole group, TERM ignored', async (_name, stop) => {
     const ended = sh(
       'trap "" TERM; (trap "" TERM; while :; do sleep 0.05; done) & echo $!; while :; do sleep 0.05; done',
     );
     const event = await runtime.event(({ body }) => body.case === 'output');
-    const from = performance.now();
     stop();
+    // Nothing but the kill ends it.
     expect(await ended).not.toBe(0);
-    expect(performance.now() - from).toBeLessThan(2000);
     expect(result()).toMatchObject({ verdict: Verdict.CANCELLED });
     const pid = event.body.case === 'output' ? Buffer.from(event.body.value.data).toString() : '';
     expect(await isAlive(Number(pid))).toBe(false);
@@ -133,7 +133,8 @@ describe('the exec runner', () => {
 
 describe('a broken tether', () => {
   test('loses and doubles nothing when the runtime comes back', async () => {
-    const ended = sh('for i in $(seq 1 60); do echo line $i; sleep 0.01; done');
+    const go = join(home, 'go');
+    const ended = sh(`i=0; until [ -e ${go} ]; do i=$((i + 1)); echo line $i; sleep 0.01; done`);
     await runtime.event(({ body }) => body.case === 'output');
     for (const _ of [1, 2, 3]) {
       await runtime.crash();
@@ -141,9 +142,11 @@ describe('a broken tether', () => {
       const seen = runtime.events.length;
       await runtime.event((event) => runtime.events.indexOf(event) >= seen);
     }
+    await writeFile(go, '');
     expect(await ended).toBe(0);
     const lines = output(Stream.STDOUT).toString().trim().split('\n');
-    expect(lines).toEqual(Array.from({ length: 60 }, (_, at) => `line ${at + 1}`));
+    expect(lines).toEqual(lines.map((_, at) => `line ${at + 1}`));
+    expect(lines.length).toBeGreaterThan(3);
   });
 
   test('sends again what was taken without an answer', async () => {
