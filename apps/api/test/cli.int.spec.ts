@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Run, RunState } from '@sallyport/contracts/schedule/v1/schedule';
@@ -9,7 +9,7 @@ import { Stream, Verdict } from '@sallyport/contracts/unit/v1/event';
 import { adaKey } from './fakes/fake-identity.ts';
 import { FakeStack } from './fakes/fake-stack.ts';
 
-const command = fileURLToPath(new URL('../../cli/bin/sally.mjs', import.meta.url));
+const client = fileURLToPath(new URL('../../cli', import.meta.url));
 
 let stack: FakeStack;
 let folder: string;
@@ -34,10 +34,10 @@ interface Ended {
 
 function sally(
   args: readonly string[],
-  how: { readonly env?: Record<string, string>; readonly input?: string } = {},
+  how: { readonly env?: Record<string, string>; readonly input?: string; readonly program?: string } = {},
 ): Promise<Ended> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...how.env };
-  const child = spawn(process.execPath, [command, ...args], { cwd: folder, env });
+  const child = spawn(process.execPath, [how.program ?? join(client, 'bin/sally.mjs'), ...args], { cwd: folder, env });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
@@ -277,9 +277,16 @@ describe('the rest', () => {
     expect(code).toBe(checks.some(({ state }) => state === 'fail') ? 3 : 0);
   });
 
-  test('says its version at once', async () => {
-    const started = performance.now();
+  test('says its version out of three files, and reads nothing else for it', async () => {
+    const bare = join(folder, 'bare');
+    for (const file of ['bin/sally.mjs', 'src/main.ts', 'src/version.ts']) {
+      mkdirSync(dirname(join(bare, file)), { recursive: true });
+      copyFileSync(join(client, file), join(bare, file));
+    }
+    const program = join(bare, 'bin/sally.mjs');
+    expect(await sally(['--version'], { program })).toEqual({ code: 0, out: '0.1.0\n', err: '' });
+    // All else is elsewhere.
+    expect((await sally(['run', 'ls'], { program })).code).not.toBe(0);
     expect((await sally(['--version'])).out).toBe('0.1.0\n');
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

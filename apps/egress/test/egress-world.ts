@@ -87,7 +87,7 @@ export class EgressWorld {
     });
   }
 
-  static async start(): Promise<EgressWorld> {
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<EgressWorld> {
     const [database, bus, issuer] = await Promise.all([testDatabase('egress'), testBus(), TestIssuer.create()]);
     const world = new EgressWorld(database, bus, issuer);
     world.provider.listen(0, '127.0.0.1');
@@ -102,7 +102,8 @@ export class EgressWorld {
       store: database.store,
       config: egressEnv.parse({
         SALLY_EGRESS_SOCKET: world.socketPath,
-        SALLY_EGRESS_FIRST_BYTE_MS: '300',
+        SALLY_EGRESS_FIRST_BYTE_MS: '600000',
+        ...env,
         SALLY_EGRESS_CREDENTIALS_DIR: world.credentials,
         SALLY_EGRESS_CA_FILE: world.file('ca.pem', providerCertificate),
       }),

@@ -234,10 +234,12 @@ describe('a connection', () => {
   });
 
   test('that waits for the server to speak is closed', async () => {
-    const opened = await world.open('exfil.example.com:25', badge);
+    const hasty = await EgressWorld.start({ SALLY_EGRESS_FIRST_BYTE_MS: '50' });
+    const opened = await hasty.open('exfil.example.com:25', await hasty.dispatch());
     expect(await opened.rest()).toHaveLength(0);
-    expect(world.audited).toMatchObject([{ reason: 'protocol_unknown' }]);
+    expect(hasty.audited).toMatchObject([{ reason: 'protocol_unknown' }]);
     opened.socket.destroy();
+    await hasty.close();
   });
 });
 

@@ -3,7 +3,7 @@ import type { Bus } from '@sallyport/bus/connection';
 import { EpochKind } from '@sallyport/contracts/identity/v1/identity';
 import { systemClock } from '@sallyport/core/clock';
 import { busTrustSource, onEpochPush } from '@sallyport/service/trust-source';
-import { startTrust, type Trust } from '@sallyport/trust/start-trust';
+import { epochRefreshMs, startTrust, type Trust } from '@sallyport/trust/start-trust';
 import { IdentityStory, type Seed } from './identity-story.ts';
 
 let story: IdentityStory;
@@ -17,73 +17,81 @@ beforeAll(async () => {
 });
 afterAll(() => story.end());
 
-/** A verifier as the workspace service runs it; without pushes when asked, so that only the poll is left. */
+/** A verifier as the workspace service runs it, but for the one way it hears of a revocation: from a push alone, or from polls alone. */
 async function aVerifier(pushes: boolean): Promise<Trust> {
   const source = busTrustSource(bus);
+  let asked = 0;
   return startTrust({
     audience: 'workspace',
     clock: systemClock,
     fetchKeys: () => source.fetchKeys(),
-    fetchEpochs: (after) => source.fetchEpochs(after),
+    fetchEpochs: async (after) => {
+      asked += 1;
+      // Later polls hear that identity is there, and no more.
+      return pushes && asked > 1 ? { epochs: [], version: after } : await source.fetchEpochs(after);
+    },
     onEpochPush: pushes ? (listener) => onEpochPush(bus, listener) : () => () => undefined,
   });
 }
 
-/** Milliseconds until a token is refused as revoked. */
-async function refusedAfter({ verifier }: Trust, token: string, tokenClass: 'session' | 'dispatch'): Promise<number> {
-  const began = performance.now();
+/** Waits until a token is refused as revoked. */
+async function refused({ verifier }: Trust, token: string, tokenClass: 'session' | 'dispatch'): Promise<void> {
   for (;;) {
     try {
       await verifier.verify(token, tokenClass);
     } catch (error) {
       expect(error).toMatchObject({ code: 'unauthenticated', reason: 'token.revoked' });
-      return performance.now() - began;
+      return;
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
+test('a verifier that hears no push asks twice a second', () => {
+  expect(epochRefreshMs).toBeLessThanOrEqual(500);
+});
+
 describe.each([
-  ['with pushes', true],
-  ['with polls alone', false],
-])('a revocation %s', (_how, pushes) => {
+  ['by a push alone', true],
+  ['by polls alone', false],
+])('a revocation, told %s,', (_how, pushes) => {
   let trust: Trust;
   beforeAll(async () => {
     trust = await aVerifier(pushes);
   });
   afterAll(() => trust.stop());
 
-  test('of a key reaches a verifier within a second', async () => {
+  test('of a key reaches a verifier', async () => {
     const doomed = await story.seed('acme', ['*'], 'doomed@example.org');
     const api = await story.as('api');
     const token = await story.session(doomed, 'workspace');
     await trust.verifier.verify(token, 'session');
     await api.revokeApiKey({ id: doomed.key }, { token: await story.session(seed, 'identity') });
-    expect(await refusedAfter(trust, token, 'session')).toBeLessThan(1_000);
+    await refused(trust, token, 'session');
   });
 
-  test('of a key ends the runs it asked for, within a second', async () => {
+  test('of a key ends the runs it asked for', async () => {
     const doomed = await story.seed('acme', ['*'], `launcher-${pushes}@example.org`);
     const { token } = await story.attested(doomed);
     const { token: other } = await story.attested(seed);
     const claims = await trust.verifier.verify(token, 'dispatch');
     const api = await story.as('api');
     await api.revokeApiKey({ id: doomed.key }, { token: await story.session(seed, 'identity') });
-    expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+    await refused(trust, token, 'dispatch');
     // What was verified before hears of it too: egress holds tunnels by their claims alone.
     expect(() => trust.verifier.checkRevoked(claims)).toThrow(expect.objectContaining({ reason: 'token.revoked' }));
     await expect(trust.verifier.verify(other, 'dispatch')).resolves.toBeDefined();
   });
 
-  test('of a run by its end reaches a verifier within a second', async () => {
+  test('of a run by its end reaches a verifier', async () => {
     const { token, unit } = await story.attested(seed);
     const scheduler = await story.as('scheduler');
     await trust.verifier.verify(token, 'dispatch');
     await scheduler.endLaunch({ org: 'acme', run: unit.run });
-    expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+    await refused(trust, token, 'dispatch');
   });
 
-  test('of a principal, an org or a run by hand reaches a verifier within a second', async () => {
+  test('of a principal, an org or a run by hand reaches a verifier', async () => {
     const api = await story.as('api');
     for (const kind of [EpochKind.RUN, EpochKind.SUBJECT, EpochKind.ORG]) {
       const org = `org-${kind}-${pushes}`;
@@ -95,7 +103,7 @@ describe.each([
         kind as 1 | 2 | 3
       ];
       await api.revoke({ kind, id }, { token: await story.session(own, 'identity') });
-      expect(await refusedAfter(trust, token, 'dispatch')).toBeLessThan(1_000);
+      await refused(trust, token, 'dispatch');
       await expect(trust.verifier.verify(other, 'session')).resolves.toBeDefined();
     }
   });
