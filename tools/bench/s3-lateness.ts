@@ -17,7 +17,7 @@ import type { StartedStack } from '../e2e/started-stack.ts';
 import { figure, interleave, percentile, type StackBench } from './bench.ts';
 import { forkPeer } from './peers/fork-peer.ts';
 import { startRedis } from './peers/redis.ts';
-import { stackUrl } from './stack-postgres.ts';
+import { spread, stackUrl } from './stack-postgres.ts';
 
 const wave = 5_000;
 const minuteMs = 60_000;
@@ -92,17 +92,10 @@ async function accepted(db: pg.Client, since: number): Promise<number[]> {
   }
 }
 
-/** Ends what the load left behind and waits until word of it is out, so that neither arm runs beside the leavings of the other. */
+/** Ends what the load left behind and waits until word of it is out. */
 async function quiet(db: pg.Client): Promise<void> {
   await db.query("UPDATE scheduler.dispatch SET state = 'ended', version = version + 1 WHERE state = 'queued'");
-  for (;;) {
-    const { rows } = await db.query<{ waiting: boolean }>(
-      `SELECT EXISTS (SELECT 1 FROM scheduler.outbox WHERE published_at IS NULL)
-         OR EXISTS (SELECT 1 FROM identity.outbox WHERE published_at IS NULL) AS waiting`,
-    );
-    if (rows[0]?.waiting === false) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await spread(db);
 }
 
 export const s3: StackBench = {

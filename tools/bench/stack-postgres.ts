@@ -24,3 +24,16 @@ export async function freshDatabase(stack: StartedStack, name: string): Promise<
   }
   return stackUrl(stack, name);
 }
+
+/** Resolves once no service of the stack has word to spread any more, so that neither arm runs beside the leavings of the other. */
+export async function spread(db: pg.Client): Promise<void> {
+  const { rows: schemas } = await db.query<{ name: string }>(
+    "SELECT table_schema AS name FROM information_schema.tables WHERE table_name = 'outbox'",
+  );
+  const waiting = schemas.map(({ name }) => `EXISTS (SELECT 1 FROM ${name}.outbox WHERE published_at IS NULL)`);
+  for (;;) {
+    const { rows } = await db.query<{ any: boolean }>(`SELECT ${waiting.join(' OR ')} AS any`);
+    if (rows[0]?.any === false) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

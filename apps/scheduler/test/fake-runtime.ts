@@ -43,6 +43,7 @@ export class FakeRuntime {
     answer?: () => Promise<void>;
     starting?: () => Promise<void>;
     stopped?: () => Promise<void>;
+    stop?: () => Promise<void>;
   } = {};
   #seq = new Map<string, number>();
   #bus: Bus | undefined;
@@ -73,6 +74,7 @@ export class FakeRuntime {
       },
       stopWorkload: async ({ id }) => {
         this.stops.push(id);
+        await this.before.stop?.();
         const workload = this.workloads.get(id);
         if (workload === undefined) throw notFound(id);
         if (workload.state < WorkloadState.STOPPING) void this.end(id, StopReason.STOPPED);

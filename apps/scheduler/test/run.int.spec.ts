@@ -290,10 +290,14 @@ describe('cancelling', () => {
     };
     const { id } = await start();
     await untilRun(w, id, inState(RunState.RUNNING));
+    const answered = Promise.withResolvers<void>();
+    w.runtime.before.stop = () => answered.promise;
     const [first, second] = await Promise.all([
       w.api.cancelRun({ id, why: 'enough' }, await w.as()),
       w.api.cancelRun({ id }, await w.as()),
     ]);
+    answered.resolve();
+    delete w.runtime.before.stop;
     expect([first.run?.id, second.run?.id]).toEqual([id, id]);
     expect(await untilRun(w, id, inState(RunState.CANCELLED))).toMatchObject({
       reason: 'cancelled',

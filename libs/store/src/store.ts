@@ -20,27 +20,32 @@ export interface StoreOptions {
 
 /** Everything reads and writes inside a transaction that is bound to one org, or by name to all of them. */
 export class Store {
+  /** Over every org, each statement a transaction of its own in one round trip: for what a sweep does many times a second. */
+  readonly autocommit: Db;
   readonly #pool: pg.Pool;
+  readonly #sweeps: pg.Pool;
 
-  private constructor(pool: pg.Pool) {
+  private constructor(pool: pg.Pool, sweeps: pg.Pool) {
     this.#pool = pool;
+    this.#sweeps = sweeps;
+    this.autocommit = {
+      query: async <Row>(text: string, params: readonly unknown[] = []) => {
+        try {
+          const result = await sweeps.query(prepared(text, params));
+          return result.rows as Row[];
+        } catch (error) {
+          throw asFault(error);
+        }
+      },
+    };
   }
 
   static open(options: StoreOptions): Store {
-    const pool = new pg.Pool({
-      connectionString: options.url,
-      max: options.max ?? 8,
-      application_name: options.schema,
-      options: `-c search_path=${options.schema}`,
-      connectionTimeoutMillis: 5_000,
-      idleTimeoutMillis: 30_000,
-      // A client that lost its server reports it here; the next query gets a fresh connection.
-      statement_timeout: 30_000,
-    });
-    pool.on('error', () => undefined);
-    // A connection that dies while it is in use says so here as well; its query fails and the transaction with it.
-    pool.on('connect', (client) => client.on('error', () => undefined));
-    return new Store(pool);
+    const settings = `-c search_path=${options.schema}`;
+    return new Store(
+      openPool(options, options.max ?? 8, settings),
+      openPool(options, maxSweeps, `${settings} -c sally.org=*`),
+    );
   }
 
   /** A transaction that sees and writes rows of one org only. */
@@ -59,8 +64,8 @@ export class Store {
     await this.#pool.query('select 1');
   }
 
-  close(): Promise<void> {
-    return this.#pool.end();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#sweeps.end()]);
   }
 
   async #run<T>(org: string, work: (db: Db) => Promise<T>): Promise<T> {
@@ -84,6 +89,7 @@ export class Store {
       await client.query('ROLLBACK').catch((lost: unknown) => {
         broken = lost instanceof Error ? lost : new Error(String(lost));
       });
+      if (isStalePlan(error)) broken = error;
       throw asFault(error);
     } finally {
       client.release(broken);
@@ -91,12 +97,44 @@ export class Store {
   }
 }
 
+/** Connections whose session is bound to every org; none is opened by a service that has no sweeps. */
+const maxSweeps = 2;
+
+function openPool({ url, schema }: StoreOptions, max: number, settings: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: schema,
+    options: settings,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+  });
+  // A client that lost its server reports it here; the next query gets a fresh connection.
+  pool.on('error', () => undefined);
+  // A connection that dies while it is in use says so here as well; its query fails and the transaction with it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
 const dbOf = (client: pg.PoolClient): Db => ({
   query: async <Row>(text: string, params: readonly unknown[] = []) => {
-    const result = await client.query(text, [...params]);
+    const result = await client.query(prepared(text, params));
     return result.rows as Row[];
   },
 });
+
+/** Texts are constants of the code, so that there are few: each is parsed and planned once per connection, under a name of its own. */
+const names = new Map<string, string>();
+
+function prepared(text: string, params: readonly unknown[]): pg.QueryConfig {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = `statement_${names.size}`;
+    names.set(text, name);
+  }
+  return { name, text, values: [...params] };
+}
 
 /** SQLSTATE classes that say "not now" rather than "no": connection loss, shutdown, resources, serialization. */
 const transient = /^(?:08|53|57|40)/;
@@ -106,7 +144,13 @@ function asFault(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const cut =
     error instanceof Error && /^Connection terminated|^Client has encountered a connection error/.test(error.message);
-  const unreachable = cut || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT' || code === 'EPIPE';
+  const unreachable =
+    cut ||
+    isStalePlan(error) ||
+    code === 'ECONNREFUSED' ||
+    code === 'ECONNRESET' ||
+    code === 'ENOENT' ||
+    code === 'EPIPE';
   if (unreachable || (state !== undefined && transient.test(state))) {
     return new Fault(
       'unavailable',
@@ -118,6 +162,10 @@ function asFault(error: unknown): unknown {
   }
   return error;
 }
+
+/** A table changed its shape under a prepared statement: the connection is of no more use, the next one knows the new shape. */
+const isStalePlan = (error: unknown): error is pg.DatabaseError =>
+  sqlState(error) === '0A000' && /cached plan/.test((error as pg.DatabaseError).message);
 
 /** SQLSTATE of a Postgres error, or undefined. */
 export function sqlState(error: unknown): string | undefined {

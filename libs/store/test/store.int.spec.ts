@@ -72,6 +72,29 @@ describe('Store', () => {
     expect(await store.tx('nobody', (db) => db.query('SELECT id FROM thing'))).toEqual([]);
   });
 
+  test('commits each statement of a sweep by itself, over every org', async () => {
+    const before = await store.autocommit.query('SELECT id FROM thing');
+    await store.autocommit.query('INSERT INTO thing VALUES ($1, $2), ($3, $4)', ['s1', 'acme', 's2', 'other']);
+    expect(await store.tx('acme', (db) => db.query("SELECT id FROM thing WHERE id LIKE 's_'"))).toEqual([{ id: 's1' }]);
+    expect(await store.autocommit.query('SELECT id FROM thing')).toHaveLength(before.length + 2);
+    await store.autocommit.query("DELETE FROM thing WHERE id LIKE 's_'");
+  });
+
+  test('goes on with a table that changed its shape under what was prepared', async () => {
+    const all = 'SELECT * FROM thing WHERE id <> $1';
+    const inTurn = [() => store.tx('acme', (db) => db.query(all, [''])), () => store.autocommit.query(all, [''])];
+    for (const read of inTurn) await read();
+    const admin = new pg.Client({ connectionString: adminUrl });
+    await admin.connect();
+    await admin.query('ALTER TABLE scheduler.thing ADD COLUMN note text');
+    for (const read of inTurn) {
+      await expect(read()).rejects.toMatchObject({ code: 'unavailable', reason: 'store.unavailable' });
+      await expect(read()).resolves.toContainEqual(expect.objectContaining({ note: null }));
+    }
+    await admin.query('ALTER TABLE scheduler.thing DROP COLUMN note');
+    await admin.end();
+  });
+
   test('names a broken unique constraint', async () => {
     const twice = store.tx('acme', (db) => db.query("INSERT INTO thing VALUES ('a', 'acme')"));
     await expect(twice.catch((error: unknown) => isUniqueViolation(error, 'thing_pkey'))).resolves.toBe(true);

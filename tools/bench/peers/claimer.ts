@@ -17,11 +17,13 @@ interface Claims {
   close(): Promise<void>;
 }
 
-function fromDispatches(url: string): Claims {
+async function fromDispatches(url: string): Promise<Claims> {
   const store = Store.open({ url, schema: 'scheduler', max: 1 });
+  // As pg-boss when it has started: connected.
+  await store.autocommit.query('SELECT 1');
   const dispatches = new DispatchStore();
   return {
-    take: async () => (await store.system((db) => dispatches.claimDue(db, Date.now(), hourMs, batch))).length,
+    take: async () => (await dispatches.claimDue(store.autocommit, Date.now(), hourMs, batch)).length,
     close: () => store.close(),
   };
 }
@@ -36,7 +38,7 @@ async function fromPgBoss(url: string): Promise<Claims> {
 }
 
 const [kind, url = ''] = process.argv.slice(2);
-const claims = kind === 'dispatch' ? fromDispatches(url) : await fromPgBoss(url);
+const claims = kind === 'dispatch' ? await fromDispatches(url) : await fromPgBoss(url);
 process.send?.({ ready: true });
 await once(process, 'message');
 let claimed = 0;

@@ -86,11 +86,10 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const room = Math.min(batch, maxInFlight - this.#inFlight.size);
     const now = this.clock.now();
     if (room > 0) {
-      const due = await this.store.system(async (db) => {
-        const heardSince = now - this.config.SALLY_LEASE_MS;
-        await this.dispatches.wakeWaiting(db, now, heardSince, await this.edges.room(db, heardSince));
-        return this.dispatches.claimDue(db, now, this.config.SALLY_OFFER_MS, room);
-      });
+      const db = this.store.autocommit;
+      const heardSince = now - this.config.SALLY_LEASE_MS;
+      await this.dispatches.wakeWaiting(db, now, heardSince, await this.edges.room(db, heardSince));
+      const due = await this.dispatches.claimDue(db, now, this.config.SALLY_OFFER_MS, room);
       for (const dispatch of due) this.#track(dispatch.id, this.attend.execute(dispatch));
       if (due.length === room) this.wake.ring();
     }
