@@ -42,7 +42,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('leaves no process, group, folder or uid behind', async () => {
-      const handle = await ground.start('sleep 60 & sleep 60 & exit 0');
+      const handle = await ground.start('sleep 1000 & sleep 1000 & exit 0');
       await ground.finish(handle);
       expect([handle.directory, ...handle.cgroups].filter((path) => existsSync(path))).toEqual([]);
       expect((await ground.backend.list()).map(({ id }) => id)).not.toContain(handle.id);
@@ -57,14 +57,14 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('of a sandbox that vanished without a word is lost', async () => {
-      const handle = await ground.start('sleep 60');
+      const handle = await ground.start('sleep 1000');
       await vanish(handle);
       expect(await ground.backend.waitExit(handle)).toEqual({ state: 'lost' });
       await ground.backend.cleanup(handle);
     });
 
     test('is awaited only as long as the caller wants', async () => {
-      const handle = await ground.start('sleep 60');
+      const handle = await ground.start('sleep 1000');
       await expect(ground.backend.waitExit(handle, AbortSignal.timeout(50))).rejects.toMatchObject({
         name: 'TimeoutError',
       });
@@ -83,7 +83,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
 
     test('kill ends a whole tree that ignores every signal it can', async () => {
       const handle = await ground.start(
-        'trap "" TERM INT HUP; (trap "" TERM; setsid sleep 60 & sleep 60) & echo up; while :; do sleep 1; done',
+        'trap "" TERM INT HUP; (trap "" TERM; setsid sleep 1000 & sleep 1000) & echo up; while :; do sleep 1; done',
       );
       await ground.said(handle, 'up');
       await ground.backend.terminate(handle);
@@ -100,7 +100,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('what is alive is not cleared, and its id not started again', async () => {
-      const handle = await ground.start('sleep 60');
+      const handle = await ground.start('sleep 1000');
       await expect(ground.backend.cleanup(handle)).rejects.toMatchObject({ reason: 'runtime.still_alive' });
       if (ground.held) {
         await expect(ground.start('true', { id: handle.id })).rejects.toMatchObject({ reason: 'runtime.still_alive' });
@@ -120,7 +120,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('the deadline ends it without anybody watching', async () => {
-      const { exit } = await ground.run('trap "" TERM; sleep 60', { deadlineSeconds: 1 });
+      const { exit } = await ground.run('trap "" TERM; sleep 1000', { deadlineSeconds: 5 });
       expect(exit).toEqual({ state: 'exited', code: 137, oom: false, deadline: true });
     });
   });
@@ -162,7 +162,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('gives each workload a uid of its own where the runtime is root', async () => {
-      const handles = await Promise.all([1, 2, 3].map(() => ground.start('sleep 60')));
+      const handles = await Promise.all([1, 2, 3].map(() => ground.start('sleep 1000')));
       expect(new Set(handles.map(({ uid }) => uid)).size).toBe(isRoot ? 3 : 1);
       for (const handle of handles) {
         await ground.backend.kill(handle);
@@ -171,7 +171,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('evidence names the same processes, namespaces and hashes twice, and another sandbox has none of them', async () => {
-      const [one, two] = await Promise.all([ground.start('sleep 60'), ground.start('sleep 60')]);
+      const [one, two] = await Promise.all([ground.start('sleep 1000'), ground.start('sleep 1000')]);
       const first = await ground.backend.evidence(one);
       expect(await ground.backend.evidence(one)).toEqual(first);
       const second = await ground.backend.evidence(two);
@@ -217,8 +217,8 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
         JSON.stringify(ground.substrate),
         ground.directory,
         ground.label,
-        'sleep 60',
-        '1',
+        'sleep 1000',
+        '5',
       ]);
       const [line] = (await once(runtime.stdout, 'data')) as [Buffer];
       runtime.kill('SIGKILL');
@@ -229,7 +229,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('has what it never wrote down reaped by id', async () => {
-      const handle = await ground.start('trap "" TERM; sleep 60');
+      const handle = await ground.start('trap "" TERM; sleep 1000');
       const other = ground.again();
       await other.backend.reap(handle);
       expect(await other.backend.list()).toEqual([]);
@@ -239,7 +239,7 @@ export function endsSuite(open: () => Promise<TestGround>, vanish: (handle: Hand
     });
 
     test('does not list the sandboxes of another install', async () => {
-      const handle = await ground.start('sleep 60');
+      const handle = await ground.start('sleep 1000');
       const other = ground.elsewhere();
       expect(await other.backend.list()).toEqual([]);
       await other.close();

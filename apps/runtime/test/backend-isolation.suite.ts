@@ -71,7 +71,7 @@ export function isolationSuite(open: () => Promise<TestGround>): void {
   describe('what a program has inside', () => {
     test('no capability, no new privileges, a filter, an unprivileged uid on both sides', async () => {
       const handle = await ground.start(
-        'grep -E "^(Cap|NoNewPrivs|Seccomp|Uid|Groups)" /proc/self/status; cat /proc/self/uid_map; sleep 60',
+        'grep -E "^(Cap|NoNewPrivs|Seccomp|Uid|Groups)" /proc/self/status; cat /proc/self/uid_map; sleep 1000',
       );
       const evidence = await ground.backend.evidence(handle);
       await ground.said(handle, 'Seccomp_filters');
@@ -255,7 +255,7 @@ export function isolationSuite(open: () => Promise<TestGround>): void {
 
   describe('the network', () => {
     test('is a loopback and nothing else, in a namespace of its own', async () => {
-      const handle = await ground.start('tail -n +3 /proc/net/dev | cut -d: -f1; sleep 60');
+      const handle = await ground.start('tail -n +3 /proc/net/dev | cut -d: -f1; sleep 1000');
       const { namespaces } = await ground.backend.evidence(handle);
       await ground.said(handle, 'lo');
       await ground.backend.kill(handle);

@@ -22,7 +22,7 @@ const source = `
 import { TestGround, profileNamed } from './backend.builder.ts';
 const [substrate, directory, label, script, deadline, wait] = process.argv.slice(2);
 const ground = await new TestGround(JSON.parse(substrate), directory, label).open();
-const handle = await ground.start(script, { deadlineSeconds: Number(deadline ?? 20) }).catch((error) => {
+const handle = await ground.start(script, { deadlineSeconds: Number(deadline ?? 250) }).catch((error) => {
   process.stdout.write(JSON.stringify(error.reason) + '\\n');
   process.exit(0);
 });

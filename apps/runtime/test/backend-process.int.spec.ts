@@ -48,7 +48,7 @@ describe('root', () => {
       ground.directory,
       'bare',
       'true',
-      '20',
+      '250',
       'wait',
     ]);
     const [line] = (await once(bare.stdout, 'data')) as [Buffer];
@@ -83,7 +83,7 @@ describe('an ordinary user', () => {
         probe.home,
         'user',
         'grep -h CapEff /proc/self/status',
-        '20',
+        '250',
         'wait',
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
@@ -20,30 +22,26 @@ afterAll(async () => {
 const hang = 'await new Promise(() => setInterval(() => {}, 1000));';
 
 describe('a hostile agent', () => {
-  test('that floods its output is cut at the limit, counted, and slows nobody down', async () => {
+  test('that floods its output is cut at the limit, counted, and holds nobody up', async () => {
     const code = `
       const data = Buffer.alloc(60_000, 0x41).toString('base64');
       const flood = () => emit(...Array.from({ length: 10 }, () => ({ output: { stream: 'STREAM_STDOUT', data } })));
-      const until = Date.now() + 2000;
-      while (Date.now() < until) await flood();
+      for (let round = 0; round < 4 || !fs.existsSync('/workspace/demo/go'); round += 1) await flood();
       await done();`;
-    const unit = world.unit(code, { limits: create(LimitsSchema, { outputBytes: 1_000_000n }) });
+    const limits = create(LimitsSchema, { outputBytes: 1_000_000n });
+    const unit = world.unit(code, { limits, mounts: aUnit().mounts });
     await world.create(unit);
-    await world.reported(unit, WorkloadState.RUNNING);
-    const slowest = { ms: 0 };
+    await world.until(() => world.outputOf(unit).some(({ body }) => body.case === 'output'));
     const neighbour = world.unit(
       `await emit({ messageDelta: { text: 'hi' } }); await done('VERDICT_SUCCEEDED', 'fine');`,
     );
     await world.create(neighbour);
-    for (let asked = 0; asked < 20; asked += 1) {
-      const at = performance.now();
-      await world.client.getWorkload({ id: unit.dispatch });
-      slowest.ms = Math.max(slowest.ms, performance.now() - at);
-    }
+    // All of this comes to its end while the flood goes on, which ends only after it.
     expect((await world.ended(neighbour)).result?.reply).toBe('fine');
+    expect((await world.client.getWorkload({ id: unit.dispatch })).workload?.state).toBe(WorkloadState.RUNNING);
+    writeFileSync(join(world.directory, 'workloads', unit.dispatch, 'mounts', 'demo', 'go'), '');
     const end = await world.ended(unit);
     expect(end.result?.verdict).toBe(Verdict.SUCCEEDED);
-    expect(slowest.ms).toBeLessThan(1_000);
     const output = world.outputOf(unit);
     const kept = output.reduce((sum, { body }) => sum + (body.case === 'output' ? body.value.data.length : 0), 0);
     expect(kept).toBeLessThanOrEqual(1_000_000);
@@ -104,15 +102,22 @@ describe('a hostile agent', () => {
 });
 
 describe('the dispatch token', () => {
+  const everPatient = create(LimitsSchema, { idleSeconds: -1 });
+
   test('is renewed at half of its life while the workload lives', async () => {
-    world.grantSeconds = 2;
-    const unit = world.unit(hang);
+    const unit = world.unit(hang, { limits: everPatient });
     await world.create(unit);
     await world.reported(unit, WorkloadState.RUNNING);
-    const before = world.renewals;
-    await world.until(() => world.renewals >= before + 2);
+    const journal = join(world.directory, 'workloads', unit.dispatch, 'journal.json');
+    const issuedAt = () =>
+      (JSON.parse(readFileSync(journal, 'utf8')) as { token: { issuedAt: number } }).token.issuedAt;
+    for (const renewal of [1, 2]) {
+      const before = issuedAt();
+      world.clock.advance(world.grantSeconds * 500);
+      while (issuedAt() === before) await world.client.getWorkload({ id: unit.dispatch });
+      expect(world.renewals).toBe(renewal);
+    }
     expect((await world.client.getWorkload({ id: unit.dispatch })).workload?.state).toBe(WorkloadState.RUNNING);
-    world.grantSeconds = 600;
     await world.client.stopWorkload({ id: unit.dispatch });
     await world.ended(unit);
   });
@@ -121,12 +126,15 @@ describe('the dispatch token', () => {
     ['refuses', 'permission_denied', 'attestation_refused'],
     ['does not answer', 'unavailable', 'token_lapsed'],
   ] as const)('that identity %s ends the workload', async (_, code, word) => {
-    world.grantSeconds = 2;
     world.renewFault = new Fault(code, 'identity.evidence_changed', 'no');
-    const unit = world.unit(hang, { mounts: aUnit().mounts });
+    const unit = world.unit(hang, { mounts: aUnit().mounts, limits: everPatient });
     await world.create(unit);
+    await world.reported(unit, WorkloadState.RUNNING);
+    const before = world.renewals;
+    world.clock.advance(world.grantSeconds * 500);
+    await world.until(() => world.renewals > before);
+    world.clock.advance(world.grantSeconds * 500);
     const end = await world.ended(unit);
-    world.grantSeconds = 600;
     world.renewFault = undefined;
     expect(end.event?.workload?.stopReason).toBe(StopReason.FAILED);
     expect(end.event?.workload?.reason.split(':')[0]).toBe(word);

@@ -9,7 +9,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { StopReason } from '@sallyport/contracts/runtime/v1/runtime';
+import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
 import { LimitsSchema, type Unit } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
@@ -33,6 +33,8 @@ interface Case {
   readonly changes?: () => Partial<Unit>;
   /** Done to it once it said `ready`. */
   readonly done?: (world: World, unit: Unit, ground: LifecycleGround) => Promise<unknown>;
+  /** Whether the runtime gives it minutes to end by itself, and not one second. */
+  readonly isPatient?: true;
   readonly tells: readonly string[];
 }
 
@@ -81,12 +83,14 @@ const cases: readonly Case[] = [
   {
     does: 'is stopped and obeys',
     agent: `${deaf} ${ready} await stopped(); await done('VERDICT_CANCELLED');`,
+    isPatient: true,
     done: stop,
     tells: ['starting', 'running', 'stopping', 'stopped stopped 0'],
   },
   {
     does: 'is stopped and dies of it',
     agent: `${ready} ${hang}`,
+    isPatient: true,
     done: stop,
     tells: ['starting', 'running', 'stopping', 'stopped stopped 143'],
   },
@@ -110,27 +114,37 @@ const cases: readonly Case[] = [
   {
     does: 'is idle',
     agent: `${deaf} ${ready} ${hang}`,
-    changes: limited({ idleSeconds: 1 }),
+    changes: limited({ idleSeconds: 300 }),
+    done: async (world) => world.clock.advance(300_000),
     tells: ['starting', 'running', 'stopping', 'stopped idle_timeout 137'],
   },
   {
     does: 'is touched, and then idle',
     agent: `${deaf} ${ready} ${hang}`,
-    changes: limited({ idleSeconds: 2 }),
+    changes: limited({ idleSeconds: 300, lifetimeSeconds: 3600 }),
     done: async (world, unit) => {
-      for (let beat = 0; beat < 12; beat += 1) {
-        await world.client.touchWorkload({ id: unit.dispatch });
-        await world.create(unit);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+      const touches = [() => world.client.touchWorkload({ id: unit.dispatch }), () => world.create(unit)];
+      for (const touch of touches) {
+        const neglected = world.unit(hang, limited({ idleSeconds: 300 })());
+        await world.create(neglected);
+        await world.reported(neglected, WorkloadState.RUNNING);
+        world.clock.advance(200_000);
+        await touch();
+        world.clock.advance(200_000);
+        // The look that ends the one leaves the other alone.
+        expect((await world.ended(neglected)).event?.workload?.stopReason).toBe(StopReason.IDLE_TIMEOUT);
+        expect(world.reportsOf(unit)).toHaveLength(2);
+        await touch();
       }
-      expect(world.reportsOf(unit)).toHaveLength(2);
+      world.clock.advance(300_000);
     },
     tells: ['starting', 'running', 'stopping', 'stopped idle_timeout 137'],
   },
   {
     does: 'lives as long as it may, however busy',
     agent: `${deaf} ${busy} ${ready} ${hang}`,
-    changes: limited({ lifetimeSeconds: 2 }),
+    changes: limited({ lifetimeSeconds: 300 }),
+    done: async (world) => world.clock.advance(300_000),
     tells: ['starting', 'running', 'stopping', 'stopped max_lifetime 137'],
   },
   {
@@ -162,30 +176,29 @@ const cases: readonly Case[] = [
 export function lifecycleSuite(ground: LifecycleGround): void {
   describe('a workload that', () => {
     let world: World;
+    let patient: World;
 
     beforeAll(async () => {
-      world = await World.open({
-        SALLY_RUNTIME_OWNER_QUOTA: '4',
-        SALLY_RUNTIME_RETENTION_SECONDS: '1',
-        ...(await ground.env()),
-      });
+      world = await World.open({ SALLY_RUNTIME_OWNER_QUOTA: '4', ...(await ground.env()) });
+      patient = await World.open({ SALLY_RUNTIME_GRACE_SECONDS: '300', ...(await ground.env()) });
     });
-    afterAll(() => world.close());
+    afterAll(() => Promise.all([world.close(), patient.close()]));
 
-    test.each(cases)('$does', async ({ agent, changes, done, tells }) => {
-      const unit = world.unit(agent, changes?.());
-      await world.create(unit);
+    test.each(cases)('$does', async ({ agent, changes, done, tells, isPatient }) => {
+      const place = isPatient ? patient : world;
+      const unit = place.unit(agent, changes?.());
+      await place.create(unit);
       if (done !== undefined) {
-        await world.until(() => world.texts(unit).includes('ready'));
-        await done(world, unit, ground);
+        await place.until(() => place.texts(unit).includes('ready'));
+        await done(place, unit, ground);
       }
-      await world.ended(unit);
-      const unlimited = tells.map((word) => (world.limited ? word : word.replace('oom 137', 'failed 134')));
-      expect(told(world, unit)).toEqual(unlimited);
-      const handle = handleOf(world, unit);
+      await place.ended(unit);
+      const unlimited = tells.map((word) => (place.limited ? word : word.replace('oom 137', 'failed 134')));
+      expect(told(place, unit)).toEqual(unlimited);
+      const handle = handleOf(place, unit);
       if (process.getuid?.() === 0) expect(processesOf(handle.uid)).toEqual([]);
-      await world.operator.destroyWorkload({ id: unit.dispatch });
-      expect(readdirSync(join(world.directory, 'workloads', unit.dispatch))).not.toContain('sandbox');
+      await place.operator.destroyWorkload({ id: unit.dispatch });
+      expect(readdirSync(join(place.directory, 'workloads', unit.dispatch))).not.toContain('sandbox');
     });
 
     test('is never attested never runs', async () => {

@@ -8,7 +8,7 @@ import { connect as dial } from 'node:net';
 
 const socketPath = '/run/sally/tether.sock';
 
-const tether = (method, body, attempts = 200) =>
+const tether = (method, body, attempts = 12_000) =>
   new Promise((resolve, reject) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const path = `/runner.v1.TetherService/${method}`;

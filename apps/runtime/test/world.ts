@@ -8,7 +8,6 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { toJson } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { busClient } from '@sallyport/bus/client';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { AuditService, type Event } from '@sallyport/contracts/audit/v1/audit';
 import { IdentityService } from '@sallyport/contracts/identity/v1/identity';
@@ -23,9 +22,11 @@ import { canonicalHash } from '@sallyport/core/canonical';
 import { systemClock } from '@sallyport/core/clock';
 import { Fault } from '@sallyport/core/fault';
 import { newId, uuid7 } from '@sallyport/core/ids';
+import { AheadClock } from '@sallyport/testkit/clock';
 import { fakePeer } from '@sallyport/testkit/fake-peer';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { ServiceChild } from '@sallyport/testkit/service-child';
 import { EpochRing } from '@sallyport/trust/epoch-ring';
@@ -70,6 +71,8 @@ export class World {
   readonly #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
   readonly #burnt = new Set<string>();
   readonly #env: Record<string, string>;
+  /** What the runtime in this process takes for the time. */
+  readonly clock = new AheadClock();
   #revokedBefore = 0;
   #revision = 0n;
   #epochs: EpochRing | undefined;
@@ -101,8 +104,8 @@ export class World {
     world.bus = await testBus();
     world.issuer = await TestIssuer.create();
     await world.#servePeers();
-    world.client = busClient(await world.bus.connect('scheduler'), 'runtime', RuntimeService);
-    world.operator = busClient(await world.bus.connect('operator'), 'runtime', RuntimeService);
+    world.client = patientClient(await world.bus.connect('scheduler'), 'runtime', RuntimeService);
+    world.operator = patientClient(await world.bus.connect('operator'), 'runtime', RuntimeService);
     return world;
   }
 
@@ -111,7 +114,14 @@ export class World {
     const config = runtimeEnv.parse(this.env());
     const bus = await this.bus.connect('runtime');
     const verifier = await this.#verifier();
-    this.service = await hostService({ name: 'runtime', module: RuntimeModule, bus, verifier, config });
+    this.service = await hostService({
+      name: 'runtime',
+      module: RuntimeModule,
+      bus,
+      verifier,
+      config,
+      clock: this.clock,
+    });
   }
 
   /** The runtime's own variables. */
@@ -371,6 +381,6 @@ export class World {
   }
 
   #grant(token: string): { token: string; expiresAt: ReturnType<typeof timestampFromMs> } {
-    return { token, expiresAt: timestampFromMs(systemClock.now() + this.grantSeconds * 1000) };
+    return { token, expiresAt: timestampFromMs(this.clock.now() + this.grantSeconds * 1000) };
   }
 }

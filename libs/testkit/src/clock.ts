@@ -1,7 +1,8 @@
-/** A clock that moves only when told. */
+/** Clocks that a test moves. */
 
-import { Clock } from '@sallyport/core/clock';
+import { Clock, systemClock } from '@sallyport/core/clock';
 
+/** Moves only when told. */
 export class FakeClock extends Clock {
   #ms: number;
 
@@ -22,5 +23,23 @@ export class FakeClock extends Clock {
   /** Moves both hands; negative steps the wall clock back as an operator might. */
   advance(ms: number): void {
     this.#ms += ms;
+  }
+}
+
+/** The machine's clock, ahead by what it was told: for what waits in real time, but not for minutes. */
+export class AheadClock extends Clock {
+  #aheadMs = 0;
+
+  override now(): number {
+    return systemClock.now() + this.#aheadMs;
+  }
+
+  override monotonic(): number {
+    return systemClock.monotonic() + this.#aheadMs;
+  }
+
+  /** Moves both hands. */
+  advance(ms: number): void {
+    this.#aheadMs += ms;
   }
 }
