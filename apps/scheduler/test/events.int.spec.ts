@@ -339,7 +339,7 @@ describe('the bus', () => {
     return [bytes(value), given];
   };
   const ask = async (subject: string, body: Uint8Array, given = headers()) => {
-    const reply = await operator.nats.request(subject, body, { timeout: 10_000, headers: given });
+    const reply = await operator.nats.request(subject, body, { timeout: 120_000, headers: given });
     return {
       ...(reply.json() as { readonly id?: string; readonly replayed?: boolean; readonly reason?: string }),
       fault: reply.headers?.get('Sally-Fault-Reason') ?? '',

@@ -33,7 +33,7 @@ afterAll(async () => {
 const refused = (reason: string) => w.audited.filter((each) => each.outcome === 2 && each.reason === reason);
 
 const reasonOf = async (subject: string, body: string): Promise<string> =>
-  (await team.request(subject, body, { timeout: 10_000 })).json<{ readonly reason: string }>().reason;
+  (await team.request(subject, body, { timeout: 120_000 })).json<{ readonly reason: string }>().reason;
 
 /** Sends what is refused until every refusal of it is told of, in a record of its own or as a number in a later one. */
 async function floodWith(subject: string, body: string, reason: string) {

@@ -5,7 +5,7 @@ import { RunState, TaskState } from '@sallyport/contracts/schedule/v1/schedule';
 import { Verdict } from '@sallyport/contracts/unit/v1/event';
 import { MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
-import { aRole, aTask, inState, until, untilRun, type World, world } from './world.ts';
+import { aRole, aTask, brief, inState, quick, until, untilRun, type World, world } from './world.ts';
 
 let w: World;
 
@@ -175,15 +175,19 @@ describe('a run', () => {
   });
 
   test('is kept, not started again, when the answer of the edge is lost', async () => {
-    w.runtime.mute = true;
-    w.runtime.onStart = () => Promise.resolve();
-    const { id } = await start();
-    const run = await untilRun(w, id, (each) => each.dispatch !== '' && w.runtime.workloads.has(each.dispatch));
-    w.runtime.mute = false;
-    await untilRun(w, id, (each) => each.reason === 'starting');
-    await w.runtime.runThrough(run.dispatch);
-    expect(await untilRun(w, id, inState(RunState.COMPLETED))).toMatchObject({ epoch: 1n });
-    expect(w.runtime.starts.filter((each) => each === run.dispatch)).toHaveLength(1);
+    const own = await world({ ...quick, ...brief });
+    await own.runtime.register();
+    await own.api.applyRole({ role: aRole }, await own.as());
+    own.runtime.mute = true;
+    const { run: accepted } = await own.api.createRun({ role: 'writer', start: aTask() }, await own.as());
+    const id = accepted?.id ?? '';
+    const run = await untilRun(own, id, (each) => each.dispatch !== '' && own.runtime.workloads.has(each.dispatch));
+    own.runtime.mute = false;
+    await untilRun(own, id, (each) => each.reason === 'starting');
+    await own.runtime.runThrough(run.dispatch);
+    expect(await untilRun(own, id, inState(RunState.COMPLETED))).toMatchObject({ epoch: 1n });
+    expect(own.runtime.starts).toEqual([run.dispatch]);
+    await own.close();
   });
 });
 

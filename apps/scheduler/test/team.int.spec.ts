@@ -57,7 +57,7 @@ interface Answer {
 }
 
 const ask = async (as: NatsConnection, subject: string, body: string | Uint8Array): Promise<Answer> =>
-  (await as.request(subject, body, { timeout: 10_000 })).json<Answer>();
+  (await as.request(subject, body, { timeout: 120_000 })).json<Answer>();
 
 const at = (dispatch: string, org = 'acme', environment = 'main'): string =>
   `unit.v1.${org}.${environment}.${dispatch}.in.pay`;
@@ -177,7 +177,7 @@ describe('a team', () => {
     const given = headers();
     given.set('content-type', 'application/cloudevents+json');
     const reply = await team.request('event.v1.acme.main.pay', JSON.stringify(event), {
-      timeout: 10_000,
+      timeout: 120_000,
       headers: given,
     });
     const { id } = reply.json<{ readonly id: string }>();

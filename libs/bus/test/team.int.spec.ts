@@ -143,7 +143,7 @@ describe('a team', () => {
 
   test('says events and inputs under its own name, and is answered', async () => {
     for (const subject of ['event.v1.acme.prod.pay', 'unit.v1.acme.prod.dsp_1.in.pay']) {
-      const reply = await team.request(subject, '{}', { timeout: 5_000 });
+      const reply = await team.request(subject, '{}', { timeout: 120_000 });
       expect(reply.json()).toEqual({ subject });
     }
   });
@@ -245,7 +245,7 @@ describe('a hostile team', () => {
     '$SYS.REQ.SERVER.PING',
   ])('says nothing on %s', async (subject) => {
     const before = taken.length;
-    expect(await refusedBy(own.request(subject, '{}', { timeout: 2_000 }))).toMatch(/permissions violation/i);
+    expect(await refusedBy(own.request(subject, '{}', { timeout: 120_000 }))).toMatch(/permissions violation/i);
     expect(taken.length).toBe(before);
   });
 
@@ -305,7 +305,7 @@ describe('a hostile team', () => {
     const before = taken.length;
     const config = { deliver_subject, ack_policy: 'none' as const, deliver_policy: 'all' as const };
     const asked = { stream_name: 'EVENTS', config };
-    const answer = await team.request('$JS.API.CONSUMER.CREATE.EVENTS', JSON.stringify(asked), { timeout: 5_000 });
+    const answer = await team.request('$JS.API.CONSUMER.CREATE.EVENTS', JSON.stringify(asked), { timeout: 120_000 });
     expect(answer.string()).toContain('consumer_create_response');
     for (let seq = 1; seq <= 5; seq += 1) output('prod', `dsp_push_${deliver_subject.replaceAll('.', '-')}`, seq);
     await runtime.nats.flush();
@@ -347,7 +347,7 @@ describe('a hostile team', () => {
     const wire = headers();
     wire.set('Authorization', 'Bearer x');
     wire.set('Nats-Expected-Stream', 'UNIT');
-    const reply = await team.request('event.v1.acme.prod.pay', '{}', { timeout: 5_000, headers: wire });
+    const reply = await team.request('event.v1.acme.prod.pay', '{}', { timeout: 120_000, headers: wire });
     expect(reply.json()).toEqual({ subject: 'event.v1.acme.prod.pay' });
   });
 });
