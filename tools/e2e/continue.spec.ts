@@ -201,7 +201,7 @@ describe('a dispatch that stays', () => {
     await eventsOnce(run.id, ended(run.dispatch));
     const subject = teamUnitIn('acme', 'main', run.dispatch, 'steering');
     const say = async (body: object): Promise<{ readonly id: string; readonly reason?: string }> =>
-      (await team.request(subject, JSON.stringify(body), { timeout: 30_000 })).json();
+      (await team.request(subject, JSON.stringify(body), { timeout: 120_000 })).json();
     const long = await say({ text: asked({ shell: 'echo begun; sleep 1000' }, { text: 'never' }) });
     await eventsOnce(run.id, (events) => events.some((event) => event.type === 'tool.output'));
     await say({ cancel: '' });

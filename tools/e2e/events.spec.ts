@@ -168,7 +168,7 @@ describe('an event over the bus', () => {
     given.set('content-type', 'application/cloudevents+json');
     const body = JSON.stringify({ specversion: '1.0', id: '1', source: '/cd', type, subject: 'prod/eu', data: [1, 2] });
     const ask = async () =>
-      (await bus.nats.request('event.v1.acme.main.operator', body, { timeout: 10_000, headers: given })).json<{
+      (await bus.nats.request('event.v1.acme.main.operator', body, { timeout: 120_000, headers: given })).json<{
         readonly id: string;
         readonly replayed: boolean;
       }>();

@@ -15,15 +15,13 @@ afterAll(() => stack.stop());
 const isControl = (point: number): boolean =>
   (point < 0x20 && point !== 0x09 && point !== 0x0a) || (point >= 0x7f && point <= 0x9f);
 
-/** Processes of the machine whose command line names this stack's sandboxes. */
-function sandboxes(): readonly string[] {
+/** Processes of the machine whose command line holds a word. */
+function processesWith(word: string): readonly string[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data)
-        ? [line.slice(0, 120)]
-        : [];
+      return line.includes(word) ? [line.slice(0, 120)] : [];
     } catch {
       return [];
     }
@@ -50,7 +48,10 @@ describe('an agent that misbehaves ends with the stated reason, and its neighbou
 
   test('fills memory: oom, or the end of its own process where only those are limited', async () => {
     const hog = 'const all = []; for (;;) all.push(Buffer.alloc(16 * 1024 * 1024, 1));';
-    const run = await stack.exec(['/opt/sallyport/node', '-e', hog], limits({ memory_bytes: 256 * 1024 * 1024 }));
+    const run = await stack.exec(
+      ['/opt/sallyport/node', '-e', hog],
+      limits({ memory_bytes: 256 * 1024 * 1024, lifetime_seconds: 200 }),
+    );
     await neighbour();
     const ended = await stack.ended(run.id);
     expect(ended.state).toBe('failed');
@@ -68,15 +69,14 @@ describe('an agent that misbehaves ends with the stated reason, and its neighbou
   });
 
   test('ignores SIGTERM: cancelled all the same, whole tree gone', async () => {
-    const run = await stack.exec([
-      'sh',
-      '-c',
-      'trap "" TERM INT; sh -c \'trap "" TERM; while :; do sleep 1; done\' & while :; do sleep 1; done',
-    ]);
-    await stack.rest.raw('GET', `/v1/runs/${run.id}?wait=1s`);
+    const name = `deaf-${process.pid}`;
+    const child = `sh -c 'trap "" TERM; echo ${name}; while :; do sleep 1; done'`;
+    const run = await stack.exec(['sh', '-c', `trap "" TERM INT; ${child} & while :; do sleep 1; done`]);
+    while (!(await stack.written(run.id)).includes(name)) await stack.rest.get(`/v1/runs/${run.id}`);
+    expect(processesWith(name)).not.toEqual([]);
     await stack.rest.post(`/v1/runs/${run.id}:cancel`, {});
     expect(await stack.ended(run.id)).toMatchObject({ state: 'cancelled' });
-    expect(sandboxes()).toEqual([]);
+    expect(processesWith(name)).toEqual([]);
   });
 
   test('outlives its lifetime: max_lifetime', async () => {
@@ -228,11 +228,14 @@ describe('bad requests change nothing and say what is wrong', () => {
 
   test('two rw holders of one workspace at a time: the second fails with a reason', async () => {
     const mounts = { mounts: [{ workspace: 'demo', mode: 'rw' }] };
-    const first = await stack.exec(['sh', '-c', 'echo held; sleep 4'], mounts);
+    const first = await stack.exec(['sh', '-c', 'echo held; sleep 3000'], mounts);
     while (!(await stack.written(first.id)).includes('held')) await stack.rest.get(`/v1/runs/${first.id}`);
     const second = await stack.ended((await stack.exec(['true'], mounts)).id);
     expect(second.state).toBe('failed');
     expect(`${second.reason} ${second.message}`).toMatch(/busy/);
-    expect((await stack.ended(first.id)).state).toBe('completed');
+    expect(await stack.rest.get(`/v1/runs/${first.id}`)).toMatchObject({ state: 'running' });
+    await stack.rest.post(`/v1/runs/${first.id}:cancel`, {});
+    await stack.ended(first.id);
+    expect(await stack.ended((await stack.exec(['true'], mounts)).id)).toMatchObject({ state: 'completed' });
   });
 });

@@ -54,7 +54,7 @@ const typeOf = ({ headers: wire }: Told): string => wire['ce-type'] ?? '';
 async function ask(as: NatsConnection, subject: string, body: string, type = '') {
   const wire = headers();
   if (type !== '') wire.set('content-type', type);
-  const reply = await as.request(subject, body, { timeout: 10_000, headers: wire });
+  const reply = await as.request(subject, body, { timeout: 120_000, headers: wire });
   const given = Object.fromEntries([...(reply.headers ?? [])].map(([name, values]) => [name, values[0] ?? '']));
   return { headers: given, payload: reply.json<Readonly<Record<string, string>>>() };
 }

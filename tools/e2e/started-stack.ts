@@ -214,15 +214,14 @@ export class StartedStack {
       .join('');
   }
 
-  /** Ends it as Ctrl-C does; answers the exit code and how long it took. */
-  async stop(remove = true): Promise<{ readonly code: number | null; readonly tookMs: number }> {
+  /** Ends it as Ctrl-C does; answers the exit code. */
+  async stop(remove = true): Promise<number | null> {
     await Promise.all(this.#open.map((bus) => bus.close()));
-    const started = performance.now();
     const code = await new Promise<number | null>((resolve) => {
       this.#child.once('exit', (value) => resolve(value));
       this.#child.kill('SIGINT');
     });
     if (remove) rmSync(this.data, { recursive: true, force: true });
-    return { code, tookMs: performance.now() - started };
+    return code;
   }
 }
