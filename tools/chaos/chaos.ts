@@ -61,6 +61,7 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
   let refused = 0;
   let slowest = 0;
   let storming = true;
+  const alive = options.alive ?? (await watchSandboxes(stack));
   const triggers = await TriggerFeed.make(stack);
   const firing = triggers.feed(() => storming);
   const feeding = feed(
@@ -95,7 +96,7 @@ export async function chaos(stack: StartedStack, options: ChaosOptions): Promise
     ends[end] = (ends[end] ?? 0) + 1;
     broken.push(...(await promisesBroken(stack, id, run)));
   }
-  broken.push(...(await leftovers(options.alive ?? (() => sandboxProcesses(stack)))));
+  broken.push(...(await leftovers(alive)));
   return { kills, accepted: accepted.length, fired: fired.counts, refused, ends, broken, slowestRecoveryMs: slowest };
 }
 
@@ -211,17 +212,18 @@ async function leftovers(alive: () => Promise<readonly string[]>): Promise<reado
   return (await alive()).map((line) => `left behind: ${line}`);
 }
 
-/** Processes outside a sandbox that hold it: they stand in its folder, below that of the runtime. */
-async function sandboxProcesses(stack: StartedStack): Promise<readonly string[]> {
+/** How to see the processes outside a sandbox that hold it: they stand in its folder, below that of the runtime, which is alive now. */
+async function watchSandboxes(stack: StartedStack): Promise<() => Promise<readonly string[]>> {
   const { runtime } = await stack.pids();
   const [, folder] = /(?:^|\0)SALLY_RUNTIME_DIR=([^\0]+)/.exec(readFileSync(`/proc/${runtime}/environ`, 'utf8')) ?? [];
   if (folder === undefined) throw new Error('the runtime names no folder');
-  return readdirSync('/proc').flatMap((name) => {
+  const standing = (name: string): readonly string[] => {
     try {
       const place = /^\d+$/.test(name) ? readlinkSync(`/proc/${name}/cwd`) : '';
       return place.startsWith(`${folder}/workloads/`) ? [`${name} in ${place}`] : [];
     } catch {
       return [];
     }
-  });
+  };
+  return async () => readdirSync('/proc').flatMap(standing);
 }
