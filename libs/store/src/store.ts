@@ -29,12 +29,16 @@ export class Store {
     this.#pool = pool;
     this.#sweeps = sweeps;
     this.autocommit = {
-      query: async <Row>(text: string, params: readonly unknown[] = []) => {
+      query: async <Row>(text: string, params?: readonly unknown[]) => {
+        const client = await connect(sweeps);
+        let failure: Error | undefined;
         try {
-          const result = await sweeps.query(prepared(text, params));
-          return result.rows as Row[];
+          return await dbOf(client).query<Row>(text, params);
         } catch (error) {
+          failure = error instanceof Error ? error : new Error(String(error));
           throw asFault(error);
+        } finally {
+          client.release(failure);
         }
       },
     };
@@ -69,15 +73,7 @@ export class Store {
   }
 
   async #run<T>(org: string, work: (db: Db) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw new Fault(
-        'unavailable',
-        'store.unreachable',
-        'the database does not answer; see that Postgres runs and has free connections',
-        {},
-        { cause: error },
-      );
-    });
+    const client = await connect(this.#pool);
     let broken: Error | undefined;
     try {
       // One round trip: the simple protocol takes both statements.
@@ -116,6 +112,17 @@ function openPool({ url, schema }: StoreOptions, max: number, settings: string):
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
+
+const connect = (pool: pg.Pool): Promise<pg.PoolClient> =>
+  pool.connect().catch((error: unknown) => {
+    throw new Fault(
+      'unavailable',
+      'store.unreachable',
+      'the database does not answer; see that Postgres runs and has free connections',
+      {},
+      { cause: error },
+    );
+  });
 
 const dbOf = (client: pg.PoolClient): Db => ({
   query: async <Row>(text: string, params: readonly unknown[] = []) => {
