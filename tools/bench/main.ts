@@ -6,6 +6,7 @@ import { buildAll } from '../build/build.ts';
 import { StartedStack } from '../e2e/started-stack.ts';
 import { a1 } from './a1-audit.ts';
 import { type BenchOptions, type Figure, holds, load } from './bench.ts';
+import { g1 } from './g1-revoke.ts';
 import { n1 } from './n1-call.ts';
 import { r1 } from './r1-docker.ts';
 import { r2, r2x } from './r2-dispatch.ts';
@@ -18,7 +19,7 @@ import { t2 } from './t2-verify.ts';
 import { w1, w2 } from './w-workspace.ts';
 
 const alone = [n1, t2, r1, r6, r7, r8];
-const onStack = [r2, r2x, s1, s3, s4, a1, w1, w2];
+const onStack = [r2, r2x, s1, s3, s4, g1, a1, w1, w2];
 const benches = [...alone, ...onStack];
 
 const { values, positionals } = parseArgs({

@@ -6,7 +6,7 @@ import { sessionOf } from './call.ts';
 import { canonicalHash, canonicalJson } from './canonical.ts';
 import { Fault, faultCode } from './fault.ts';
 import type { Call } from './gate.ts';
-import { idPrefixes, isId, isSlug, newId, uuid7 } from './ids.ts';
+import { idFrom, idPrefixes, isId, isSlug, newId, uuid7 } from './ids.ts';
 import { defineMachine } from './machine.ts';
 
 describe('Fault', () => {
@@ -60,6 +60,15 @@ describe('ids', () => {
     expect(ids.every((id) => isId('run', id))).toBe(true);
     expect(isId('task', ids[0]!)).toBe(false);
     expect(isId('run', 'run_../../etc/passwd')).toBe(false);
+  });
+
+  test('of a name stay what they are', () => {
+    expect(idFrom('firing', 'a name')).toBe('fir_1px5p64rsp2fbfhtc98e1gxne5');
+  });
+
+  test('are never given out twice', () => {
+    const ids = Array.from({ length: 10_000 }, () => newId('run', 1));
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
   test('carry the version and variant of RFC 9562', () => {

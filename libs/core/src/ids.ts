@@ -30,10 +30,23 @@ export type IdKind = keyof typeof idPrefixes;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
+/** Random bytes not given out yet: asking the system for a page costs hardly more than for ten bytes. */
+const random = new Uint8Array(4096);
+let spent = random.length;
+
+function fillRandom(bytes: Uint8Array): void {
+  if (spent + bytes.length > random.length) {
+    randomFillSync(random);
+    spent = 0;
+  }
+  bytes.set(random.subarray(spent, spent + bytes.length));
+  spent += bytes.length;
+}
+
 /** The 16 bytes of a UUIDv7 for a time in milliseconds. */
 export function uuid7Bytes(nowMs: number): Uint8Array {
   const bytes = new Uint8Array(16);
-  randomFillSync(bytes);
+  fillRandom(bytes.subarray(6));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, Math.floor(nowMs / 0x10000));
   view.setUint16(4, nowMs % 0x10000);
@@ -56,10 +69,18 @@ export const idFrom = (kind: IdKind, name: string): string =>
   idOf(kind, createHash('sha256').update(name).digest().subarray(0, 16));
 
 function idOf(kind: IdKind, bytes: Uint8Array): string {
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  // 128 bits are 26 digits of five with two zero bits before them.
+  let held = 0;
+  let bits = 2;
   let text = '';
-  for (let shift = 125n; shift >= 0n; shift -= 5n) text += alphabet.charAt(Number((bits >> shift) & 31n));
+  for (const byte of bytes) {
+    held = (held << 8) | byte;
+    for (bits += 8; bits >= 5; ) {
+      bits -= 5;
+      text += alphabet.charAt((held >> bits) & 31);
+    }
+    held &= (1 << bits) - 1;
+  }
   return `${idPrefixes[kind]}_${text}`;
 }
 

@@ -5,6 +5,7 @@
  * a day after they were published, so that a bus that lost its data can be filled again.
  */
 
+import { byteaArray } from './bytea-array.ts';
 import type { Db } from './store.ts';
 
 /** Where a row goes: `audit` to the audit service, anything else is a bus subject. */
@@ -50,7 +51,7 @@ export async function enqueue(db: Db, rows: readonly OutboxRow[]): Promise<void>
       rows.map((row) => row.id),
       rows.map((row) => row.org),
       rows.map((row) => row.subject),
-      rows.map((row) => Buffer.from(row.payload)),
+      byteaArray(rows.map((row) => row.payload)),
     ],
   );
 }

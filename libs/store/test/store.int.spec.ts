@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { postgresUrl } from '@sallyport/store/embedded-postgres';
 import pg from 'pg';
+import { byteaArray } from '../src/bytea-array.ts';
 import { migrate } from '../src/migrate.ts';
 import { enqueue, markPublished, noticeStream, takeWaiting } from '../src/outbox.ts';
 import { isUniqueViolation, Store } from '../src/store.ts';
@@ -93,6 +94,17 @@ describe('Store', () => {
     }
     await admin.query('ALTER TABLE scheduler.thing DROP COLUMN note');
     await admin.end();
+  });
+
+  test('hands over arrays of bytes as they are', async () => {
+    const every = Uint8Array.from({ length: 256 }, (_, index) => index);
+    const given = [every, null, new Uint8Array(0), Buffer.from('\\x00,{}"')];
+    for (const values of [given, [], [null]]) {
+      const rows = await store.autocommit.query<{ value: Buffer | null }>('SELECT unnest($1::bytea[]) AS value', [
+        byteaArray(values),
+      ]);
+      expect(rows.map(({ value }) => value)).toEqual(values.map((value) => value && Buffer.from(value)));
+    }
   });
 
   test('names a broken unique constraint', async () => {

@@ -40,11 +40,16 @@ export function cronTimes(expression: string, zoneName: string): Times {
   return times;
 }
 
+interface Answer {
+  readonly from: number;
+  readonly at: number | undefined;
+}
+
 class CronTimes implements Times {
   readonly #calendar: Cron;
   readonly #zone: Zone;
-  /** The last answer, which is that of every instant from `from` until it. */
-  #last: { readonly from: number; readonly at: number | undefined } | undefined;
+  /** The last answers, each that of every instant from `from` until it: a schedule asks for what passed and for what comes. */
+  #known: readonly Answer[] = [];
 
   constructor(calendar: Cron, zone: Zone) {
     this.#calendar = calendar;
@@ -52,9 +57,11 @@ class CronTimes implements Times {
   }
 
   after(instant: number): number | undefined {
-    const { from, at = Number.POSITIVE_INFINITY } = this.#last ?? { from: Number.POSITIVE_INFINITY };
-    if (from > instant || instant >= at) this.#last = { from: instant, at: this.#find(instant) };
-    return this.#last?.at;
+    const known = this.#known.find(({ from, at }) => from <= instant && instant < (at ?? Number.POSITIVE_INFINITY));
+    if (known !== undefined) return known.at;
+    const answer = { from: instant, at: this.#find(instant) };
+    this.#known = [answer, ...this.#known.slice(0, 1)];
+    return answer.at;
   }
 
   #find(instant: number): number | undefined {

@@ -2,6 +2,7 @@
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Unit, UnitSchema } from '@sallyport/contracts/unit/v1/unit';
+import { byteaArray } from '@sallyport/store/bytea-array';
 import type { Db } from '@sallyport/store/store';
 import { runMachine } from '../runs/run.machine.ts';
 import type { FiringStateName } from './firing.machine.ts';
@@ -142,9 +143,9 @@ export class FiringStore {
         firings.map(({ decidedAt }) => decidedAt ?? null),
         firings.map(({ event }) => event),
         firings.map(({ run }) => run),
-        firings.map(({ unit }) => unitBytes(unit)),
+        byteaArray(firings.map(({ unit }) => unitBytes(unit))),
         firings.map(({ specHash }) => specHash),
-        firings.map(attachmentBytes),
+        byteaArray(firings.map(attachmentBytes)),
         firings.map(({ open }) => open),
         firings.map(({ leaseUntil }) => leaseUntil),
         firings.map(({ tries }) => tries),

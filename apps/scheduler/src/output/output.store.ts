@@ -1,5 +1,6 @@
 /** Output rows. `position` is the run's own sequence: the dispatch's sequence plus what its earlier attempts wrote. */
 
+import { byteaArray } from '@sallyport/store/bytea-array';
 import type { Db } from '@sallyport/store/store';
 
 export interface OutputRow {
@@ -22,7 +23,7 @@ export class OutputStore {
     await db.query(
       `INSERT INTO output_event (dispatch, seq, org, run, position, body)
        SELECT $1, seq, $2, $3, seq + $4, body FROM unnest($5::bigint[], $6::bytea[]) AS event (seq, body) ON CONFLICT (dispatch, seq) DO NOTHING`,
-      [of.dispatch, of.org, of.run, of.offset, rows.map((row) => row.seq), rows.map((row) => Buffer.from(row.body))],
+      [of.dispatch, of.org, of.run, of.offset, rows.map((row) => row.seq), byteaArray(rows.map((row) => row.body))],
     );
   }
 

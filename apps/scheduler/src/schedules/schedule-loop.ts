@@ -106,7 +106,8 @@ export class ScheduleLoop implements OnApplicationBootstrap, OnModuleDestroy {
       if (firing.state === 'deciding' && !left) this.starts.begin(firing, trigger);
     }
     if (taken < batch && fired.some(({ left }) => left)) this.starts.wake();
-    if (taken > 0) this.relay.kick();
+    // Word of a wave goes out behind it, not beside it.
+    if (taken > 0 && taken < batch) this.relay.kick();
     return taken === batch;
   }
 
