@@ -160,10 +160,8 @@ describe('a team', () => {
       ({ payload }) => (payload as { messageCompleted?: { text: string } }).messageCompleted?.text,
     );
     expect(words).toContain('Said by a team.');
-    const audit = await stack.rest.get<{ items: readonly { kind: string; subject?: string }[] }>(
-      `/v1/audit/events?run=${run.id}&limit=200`,
-    );
-    expect(audit.items).toContainEqual(expect.objectContaining({ kind: 'run.input', subject: 'team/shop' }));
+    const audit = await stack.audited(run.id, ['run.input']);
+    expect(audit).toContainEqual(expect.objectContaining({ kind: 'run.input', subject: 'team/shop' }));
   });
 
   test('misses nothing and hears nothing twice over twenty cut connections', async () => {

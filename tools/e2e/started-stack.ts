@@ -38,6 +38,13 @@ export interface EventView {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+export interface AuditView {
+  readonly kind: string;
+  readonly subject: string;
+  readonly actors?: readonly string[];
+  readonly reason?: string;
+}
+
 /** A text field of an event; empty when it has none. */
 export const textOf = (event: EventView, field: string): string => {
   const value = event.data[field];
@@ -187,6 +194,15 @@ export class StartedStack {
       if (terminal.has(run.state)) return run;
       if (Date.now() > deadline)
         throw new Error(`run ${id} is still ${run.state} (${run.reason}) after ${withinMs} ms`);
+    }
+  }
+
+  /** What the audit log says of a run, once it tells of each of these kinds: much of it comes by an outbox, a moment after what it tells of. */
+  async audited(run: string, kinds: readonly string[]): Promise<readonly AuditView[]> {
+    for (;;) {
+      const { items } = await this.rest.get<{ items: readonly AuditView[] }>(`/v1/audit/events?run=${run}&limit=1000`);
+      if (kinds.every((kind) => items.some((event) => event.kind === kind))) return items;
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 

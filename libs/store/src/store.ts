@@ -162,7 +162,7 @@ function asFault(error: unknown): unknown {
     return new Fault(
       'unavailable',
       'store.unavailable',
-      'the database could not complete the transaction; nothing was changed, try again',
+      'the database could not complete the transaction; try again',
       {},
       { cause: error },
     );
@@ -172,7 +172,7 @@ function asFault(error: unknown): unknown {
 
 /** A table changed its shape under a prepared statement: the connection is of no more use, the next one knows the new shape. */
 const isStalePlan = (error: unknown): error is pg.DatabaseError =>
-  sqlState(error) === '0A000' && /cached plan/.test((error as pg.DatabaseError).message);
+  sqlState(error) === '0A000' && (error as pg.DatabaseError).routine === 'RevalidateCachedQuery';
 
 /** SQLSTATE of a Postgres error, or undefined. */
 export function sqlState(error: unknown): string | undefined {

@@ -1,9 +1,31 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { systemClock } from '@sallyport/core/clock';
 import { Chain, reasonOf } from '../test/chain.ts';
 import type { EpochRecord } from './epoch-ring.ts';
 import { startTrust } from './start-trust.ts';
 import { chainIssuer } from './token-class.ts';
+
+afterEach(() => void jest.useRealTimers());
+
+test('asks for revocations at least once a second, whatever is pushed', async () => {
+  jest.useFakeTimers();
+  let asked = 0;
+  const trust = await startTrust({
+    audience: 'runtime',
+    clock: systemClock,
+    fetchKeys: async () => ({ issuer: chainIssuer, keys: [] }),
+    fetchEpochs: async () => {
+      asked += 1;
+      return { epochs: [], version: 0n };
+    },
+    onEpochPush: () => () => undefined,
+  });
+  for (let second = 1; second <= 3; second += 1) {
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(asked).toBeGreaterThan(second);
+  }
+  trust.stop();
+});
 
 test('waits for identity, hears pushes from the first moment and stops listening', async () => {
   const chain = await Chain.create();
