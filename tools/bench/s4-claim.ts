@@ -1,4 +1,9 @@
-/** S4: due dispatches claimed a second by two scheduler processes, against two pg-boss processes that fetch, on the same Postgres. */
+/**
+ * S4: due dispatches claimed a second by two scheduler processes, against two pg-boss processes that fetch, on the same Postgres.
+ *
+ * The peer waits for the disk with every fetch. Ours does not: what a claim puts off is due again when a crash of the database takes the
+ * claim back, and everything that follows from it is written under the version it raised.
+ */
 
 import { once } from 'node:events';
 import { join } from 'node:path';

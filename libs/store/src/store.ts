@@ -20,7 +20,11 @@ export interface StoreOptions {
 
 /** Everything reads and writes inside a transaction that is bound to one org, or by name to all of them. */
 export class Store {
-  /** Over every org, each statement a transaction of its own in one round trip: for what a sweep does many times a second. */
+  /**
+   * Over every org, each statement a transaction of its own in one round trip that does not wait for the disk: for what a sweep does many
+   * times a second and does again when a crash of the database took back the last moment. What is written in order after it, by anybody, is
+   * never kept without it.
+   */
   readonly autocommit: Db;
   readonly #pool: pg.Pool;
   readonly #sweeps: pg.Pool;
@@ -48,7 +52,7 @@ export class Store {
     const settings = `-c search_path=${options.schema}`;
     return new Store(
       openPool(options, options.max ?? 8, settings),
-      openPool(options, maxSweeps, `${settings} -c sally.org=*`),
+      openPool(options, maxSweeps, `${settings} -c sally.org=* -c synchronous_commit=off`),
     );
   }
 

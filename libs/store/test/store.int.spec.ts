@@ -79,6 +79,7 @@ describe('Store', () => {
     expect(await store.tx('acme', (db) => db.query("SELECT id FROM thing WHERE id LIKE 's_'"))).toEqual([{ id: 's1' }]);
     expect(await store.autocommit.query('SELECT id FROM thing')).toHaveLength(before.length + 2);
     await store.autocommit.query("DELETE FROM thing WHERE id LIKE 's_'");
+    expect(await store.autocommit.query('SHOW synchronous_commit')).toEqual([{ synchronous_commit: 'off' }]);
   });
 
   test('goes on with a table that changed its shape under what was prepared', async () => {

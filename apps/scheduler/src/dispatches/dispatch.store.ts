@@ -143,7 +143,8 @@ export class DispatchStore {
 
   /**
    * Dispatches that are due, most overdue first; each is claimed by putting its next attention off, so that replicas do not work on the same
-   * one and a claim whose worker dies comes back by itself.
+   * one and a claim whose worker dies comes back by itself. A claim may be lost with a crash of the database: it is due again, and who
+   * held the claim finds that the row is not at the version it was read at.
    */
   async claimDue(db: Db, now: number, claimMs: number, limit: number): Promise<readonly Dispatch[]> {
     const rows = await db.query<Row>(
