@@ -20,5 +20,5 @@ LABEL org.opencontainers.image.title="Sallyport service" \
 ENV NODE_ENV=production SALLY_API_DOCS=/app/docs
 WORKDIR /app
 USER 10001:10001
-ENTRYPOINT ["/bin/sh", "-c", "exec /usr/local/bin/node --enable-source-maps \"/app/dist/services/$1.mjs\"", "service"]
+ENTRYPOINT ["/bin/sh", "-c", "exec /usr/local/bin/node \"/app/dist/services/$1.mjs\"", "service"]
 CMD ["api"]

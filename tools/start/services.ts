@@ -85,7 +85,7 @@ export function processSpec(name: ServiceName, around: Surroundings): ProcessSpe
   const { layout, secrets } = around;
   return {
     name,
-    argv: ['--enable-source-maps', join(repository, 'dist', 'services', `${name}.mjs`)],
+    argv: [join(repository, 'dist', 'services', `${name}.mjs`)],
     env: {
       ...fromMachine(inherited),
       NODE_COMPILE_CACHE: join(layout.data, 'compile-cache'),
