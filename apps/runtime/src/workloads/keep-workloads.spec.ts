@@ -5,6 +5,53 @@ import type { LiveWorkload } from './live-workload.ts';
 
 afterEach(() => void jest.useRealTimers());
 
+/** The clocks over parts that stand still but for those given. */
+function keeper(parts: Readonly<Record<'backend' | 'book', object> & { renewal?: object; reclaim?: object }>) {
+  const still = { saveUnsaved: () => Promise.resolve() } as never;
+  const log = { error: () => undefined, warn: () => undefined } as never;
+  const { backend, book, renewal = {}, reclaim = {} } = parts;
+  return new KeepWorkloads(
+    book as never,
+    still,
+    renewal as never,
+    reclaim as never,
+    still,
+    still,
+    still,
+    systemClock,
+    log,
+    backend as never,
+    0,
+  );
+}
+
+test('what a failed start left at the substrate is cleared before it is reclaimed, as soon as the substrate answers', async () => {
+  jest.useFakeTimers();
+  const record = { id: 'dsp_1', state: 'stopped', handle: undefined, unsent: [], since: 0 };
+  const told: string[] = [];
+  let away = true;
+  const backend = {
+    onOverDisk: () => undefined,
+    list: () => Promise.resolve([]),
+    reap: async ({ id }: { id: string }) => {
+      told.push(`reap ${id}`);
+      if (away) throw new Error('the engine does not answer');
+    },
+  };
+  const keep = keeper({
+    backend,
+    book: { allLive: () => [], all: () => [record] },
+    reclaim: { execute: async (id: string) => void told.push(`reclaim ${id}`) },
+  });
+  keep.start();
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(told).toEqual(['reap dsp_1']);
+  away = false;
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(told).toEqual(['reap dsp_1', 'reap dsp_1', 'reclaim dsp_1', 'reclaim dsp_1']);
+  keep.stop();
+});
+
 test('every live workload is looked at for its revocation at least once a second', () => {
   jest.useFakeTimers();
   const live = { record: { state: 'running' }, expired: () => undefined } as unknown as LiveWorkload;
@@ -12,21 +59,7 @@ test('every live workload is looked at for its revocation at least once a second
   const renewal = { checkRevoked: () => Promise.resolve(void (looks += 1)), renewIfDue: () => Promise.resolve() };
   const backend = { onOverDisk: () => undefined, list: () => Promise.resolve([]) };
   const book = { allLive: () => [live], all: () => [] };
-  const unused = {} as never;
-  const log = { error: () => undefined } as never;
-  const keep = new KeepWorkloads(
-    book as never,
-    unused,
-    renewal as never,
-    unused,
-    unused,
-    unused,
-    unused,
-    systemClock,
-    log,
-    backend as never,
-    0,
-  );
+  const keep = keeper({ backend, book, renewal });
   keep.start();
   for (let second = 1; second <= 3; second += 1) {
     jest.advanceTimersByTime(1_000);
