@@ -2,6 +2,7 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 import { systemClock } from '@sallyport/core/clock';
 import { KeepWorkloads } from './keep-workloads.ts';
 import type { LiveWorkload } from './live-workload.ts';
+import { ReclaimWorkload } from './reclaim-workload.ts';
 
 afterEach(() => void jest.useRealTimers());
 
@@ -38,17 +39,33 @@ test('what a failed start left at the substrate is cleared before it is reclaime
       if (away) throw new Error('the engine does not answer');
     },
   };
-  const keep = keeper({
-    backend,
-    book: { allLive: () => [], all: () => [record] },
-    reclaim: { execute: async (id: string) => void told.push(`reclaim ${id}`) },
-  });
+  const book = {
+    allLive: () => [],
+    all: () => [record],
+    get: () => record,
+    live: () => undefined,
+    dismiss: () => undefined,
+  };
+  const reclaimed = Promise.withResolvers<void>();
+  const journal = { directoryOf: () => '/nowhere' };
+  const transitions = {
+    move: async ({ id }: { id: string }, move: string) => {
+      told.push(`${move} ${id}`);
+      record.state = 'destroyed';
+      record.since = systemClock.now();
+      reclaimed.resolve();
+    },
+  };
+  const reclaim = new ReclaimWorkload(book as never, journal as never, transitions as never, backend as never);
+  const keep = keeper({ backend, book, reclaim });
   keep.start();
   await jest.advanceTimersByTimeAsync(5_000);
   expect(told).toEqual(['reap dsp_1']);
   away = false;
-  await jest.advanceTimersByTimeAsync(10_000);
-  expect(told).toEqual(['reap dsp_1', 'reap dsp_1', 'reclaim dsp_1', 'reclaim dsp_1']);
+  await jest.advanceTimersByTimeAsync(5_000);
+  await reclaimed.promise;
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(told).toEqual(['reap dsp_1', 'reap dsp_1', 'reclaim dsp_1']);
   keep.stop();
 });
 

@@ -30,8 +30,6 @@ const clockEnds = {
 export class KeepWorkloads {
   #timers: NodeJS.Timeout[] = [];
   #sweeping: Promise<void> | undefined;
-  /** Never started, and the substrate has said that nothing of it is left. */
-  readonly #cleared = new WeakSet<WorkloadRecord>();
 
   constructor(
     private readonly book: WorkloadBook,
@@ -90,23 +88,10 @@ export class KeepWorkloads {
     await this.transitions.saveUnsaved();
     for (const record of this.book.all()) {
       if (record.unsent.length > 0) this.courier.kick(record);
-      if (record.state === 'stopped' && (await this.#isCleared(record))) await this.#reclaimIfOld(record);
+      if (record.state === 'stopped') await this.#reclaimIfOld(record);
       if (record.state === 'destroyed') await this.#forgetIfOld(record);
     }
     await this.#killOrphans();
-  }
-
-  /** A start that failed because the substrate was away may have left something there that has no handle, only the workload's label. */
-  async #isCleared(record: WorkloadRecord): Promise<boolean> {
-    if (record.handle !== undefined || this.#cleared.has(record)) return true;
-    try {
-      await this.backend.reap(record);
-      this.#cleared.add(record);
-      return true;
-    } catch (error) {
-      this.log.warn({ workload: record.id, error }, 'what is left of a failed start cannot be cleared yet');
-      return false;
-    }
   }
 
   async #reclaimIfOld(record: WorkloadRecord): Promise<void> {

@@ -55,7 +55,8 @@ export class ReclaimWorkload {
       if (live?.access.held !== undefined) await within(drainMs, live.sender.drained());
       await live?.close();
       this.book.dismiss(id);
-      if (handle !== undefined) await this.backend.cleanup(handle);
+      // A start that failed has no handle, and what it left at a substrate that was away bears the workload's label.
+      await (handle === undefined ? this.backend.reap(record) : this.backend.cleanup(handle));
       for (const name of ['mounts', 'tether', 'output.log']) {
         await removeTree(join(this.journal.directoryOf(id), name));
       }
