@@ -54,12 +54,14 @@ export async function* bodyChunks(c: ApiContext): AsyncGenerator<Uint8Array> {
 
 /** Refuses a body that is not sent as it is: for somebody who showed no key nothing is inflated. */
 export function refuseEncoded(c: ApiContext): void {
-  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  const coding = statedCoding(c);
   if (coding !== 'identity') throw encodingUnsupported(coding, 'it as it is, since nothing is inflated without a key');
 }
 
+const statedCoding = (c: ApiContext): string => c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+
 function codingOf(c: ApiContext): 'identity' | 'gzip' {
-  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  const coding = statedCoding(c);
   if (coding === 'identity') return coding;
   if (coding !== 'gzip' && coding !== 'x-gzip') throw encodingUnsupported(coding, 'gzip or none');
   return 'gzip';
