@@ -16,7 +16,7 @@ async function working(stack: StartedStack, name: string): Promise<{ run: string
     consent: true,
   });
   const { run } = await stack.rest.post<{ run: string }>(`/v1/schedules/${name}:run`, {});
-  while (!(await stack.written(run)).includes('begun')) await new Promise((resolve) => setTimeout(resolve, 50));
+  await stack.wrote(run, 'begun');
   return { run, grant };
 }
 

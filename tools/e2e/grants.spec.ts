@@ -213,7 +213,7 @@ async function endedWith(by: Person, name: string, end: (grant: string) => Promi
   };
   const schedule = await apply(by, name, { run: long });
   const { run } = await fire(by, name);
-  while (!(await stack.written(run)).includes('begun')) await new Promise((resolve) => setTimeout(resolve, 50));
+  await stack.wrote(run, 'begun');
   await end(schedule.grant);
   const ended: RunView = await stack.ended(run);
   expect(ended).toMatchObject({ state: 'cancelled', commits: [] });

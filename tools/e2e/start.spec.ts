@@ -39,7 +39,7 @@ describe('npm start', () => {
     // Longer than this test may take, and no other process sleeps for as long: it ends because it is ended.
     const nap = `${6_000_000 + process.pid}`;
     const run = await stack.exec(['sh', '-c', `echo begun; sleep ${nap}`]);
-    while (!(await stack.written(run.id)).includes('begun')) await stack.rest.get(`/v1/runs/${run.id}`);
+    await stack.wrote(run.id, 'begun');
     expect(processesNaming(nap)).not.toEqual([]);
     expect(await stack.stop(false)).toBe(0);
     expect([...processesNaming(data), ...processesNaming(nap)]).toEqual([]);

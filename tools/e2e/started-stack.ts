@@ -41,8 +41,7 @@ export interface EventView {
 export interface AuditView {
   readonly kind: string;
   readonly subject: string;
-  readonly actors?: readonly string[];
-  readonly reason?: string;
+  readonly actors: readonly string[];
 }
 
 /** A text field of an event; empty when it has none. */
@@ -228,6 +227,11 @@ export class StartedStack {
     return events
       .flatMap((event) => (event.type === 'output' ? [Buffer.from(textOf(event, 'data'), 'base64').toString()] : []))
       .join('');
+  }
+
+  /** Waits until a run's processes wrote a word. */
+  async wrote(id: string, word: string): Promise<void> {
+    while (!(await this.written(id)).includes(word)) await new Promise((resolve) => setTimeout(resolve, 50));
   }
 
   /** Ends it as Ctrl-C does; answers the exit code. */

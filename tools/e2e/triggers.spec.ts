@@ -28,13 +28,6 @@ interface FiringView {
   readonly decided_at?: string;
 }
 
-interface AuditView {
-  readonly kind: string;
-  readonly run: string;
-  readonly outcome?: string;
-  readonly actors: readonly string[];
-}
-
 interface EventSeen {
   readonly id: string;
   readonly matched_at?: string;
@@ -176,12 +169,9 @@ const firstOf = async (event: Promise<string>): Promise<FiringView> => {
   return firing;
 };
 
-const audited = async (query: string): Promise<readonly AuditView[]> =>
-  (await stack.rest.get<{ items: readonly AuditView[] }>(`/v1/audit/events?limit=1000&${query}`)).items;
-
 /** Sandboxes that were given a token for a run, once the log tells of one. */
-const startsOf = (run: string): Promise<number> =>
-  until(async () => (await audited(`run=${run}&kind=exchange.dispatch`)).length || undefined);
+const startsOf = async (run: string): Promise<number> =>
+  (await stack.audited(run, ['exchange.dispatch'])).filter(({ kind }) => kind === 'exchange.dispatch').length;
 
 describe('the demo role', () => {
   const ways: readonly [string, string, () => Promise<string>][] = [
@@ -235,11 +225,8 @@ describe('the demo role', () => {
     const text = (await stack.events(run.id)).map((event) => textOf(event, 'text')).join('\n');
     expect(text).toMatch(/read-only file system/i);
     expect(text).toContain('host_not_allowed');
-    const grants = await until(async () => {
-      const kinds = (await audited(`run=${run.id}`)).map(({ kind }) => kind);
-      return kinds.includes('exchange.dispatch') ? kinds.filter((kind) => kind === 'grant.used') : undefined;
-    });
-    expect(grants).toHaveLength(how === 'grant' ? 1 : 0);
+    const items = await stack.audited(run.id, ['exchange.dispatch']);
+    expect(items.filter(({ kind }) => kind === 'grant.used')).toHaveLength(how === 'grant' ? 1 : 0);
   });
 });
 
