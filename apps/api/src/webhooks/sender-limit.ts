@@ -7,22 +7,13 @@
  * Behind a proxy every sender has the proxy's address; forwarded addresses are not believed, since anybody can write them.
  */
 
+import { Budget, type Rate } from '@sallyport/core/budget';
 import type { Clock } from '@sallyport/core/clock';
-
-interface Bucket {
-  room: number;
-  filledAt: number;
-}
 
 /** When an address counts as proven. */
 interface Standing {
   from: number;
   until: number;
-}
-
-interface Rate {
-  readonly burst: number;
-  readonly perSecond: number;
 }
 
 const each: Rate = { burst: 100, perSecond: 20 };
@@ -36,28 +27,28 @@ const maxAddresses = 10_000;
 
 export class SenderLimit {
   readonly #clock: Clock;
-  readonly #total: Bucket;
+  readonly #total: Budget;
   /** In order of use. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #budgets = new Map<string, Budget>();
   /** Of addresses that signed well, in order of their last good signature. Apart, so that no crowd of strangers pushes one out. */
   readonly #standings = new Map<string, Standing>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#total = { room: all.burst, filledAt: clock.monotonic() };
+    this.#total = new Budget(all, clock);
   }
 
   /** Whether one more request of this address is looked at. What one address is refused costs the others nothing. */
   admit(address: string): boolean {
     const key = networkOf(address);
-    const bucket = this.#buckets.get(key) ?? { room: each.burst, filledAt: this.#clock.monotonic() };
-    putLast(this.#buckets, key, bucket);
-    return this.#take(bucket, each, 0) && this.#take(this.#total, all, this.#isProven(key) ? 0 : reserve);
+    const budget = this.#budgets.get(key) ?? new Budget(each, this.#clock);
+    putLast(this.#budgets, key, budget);
+    return takeOne(budget, 0) && takeOne(this.#total, this.#isProven(key) ? 0 : reserve);
   }
 
   /** A request of this address was signed well: what it took of the room of all comes back. */
   verified(address: string): void {
-    this.#total.room = Math.min(all.burst, this.#total.room + 1);
+    this.#total.give(1);
     const key = networkOf(address);
     const now = this.#clock.monotonic();
     putLast(this.#standings, key, { from: this.#standings.get(key)?.from ?? now, until: now + provenMs });
@@ -76,15 +67,13 @@ export class SenderLimit {
     const now = this.#clock.monotonic();
     return from <= now && now < until;
   }
+}
 
-  #take(bucket: Bucket, { burst, perSecond }: Rate, keep: number): boolean {
-    const now = this.#clock.monotonic();
-    bucket.room = Math.min(burst, bucket.room + ((now - bucket.filledAt) / 1000) * perSecond);
-    bucket.filledAt = now;
-    if (bucket.room < keep + 1) return false;
-    bucket.room -= 1;
-    return true;
-  }
+/** Takes one, unless less than what is kept would be left. */
+function takeOne(budget: Budget, keep: number): boolean {
+  if (budget.room < keep + 1) return false;
+  budget.take(1);
+  return true;
 }
 
 /** Puts an entry behind all others; beyond the number that is kept, the first one goes. */

@@ -1,5 +1,6 @@
 /** A budget of bytes that refills with time: what is over it waits, so a flood costs its sender and not this process. */
 
+import { Budget } from '@sallyport/core/budget';
 import type { Clock } from '@sallyport/core/clock';
 
 export interface FlowOptions {
@@ -9,22 +10,17 @@ export interface FlowOptions {
 }
 
 export class Flow {
-  readonly #options: FlowOptions;
-  #left: number;
-  #at: number;
+  readonly #bytesPerSecond: number;
+  readonly #budget: Budget;
 
-  constructor(options: FlowOptions) {
-    this.#options = options;
-    this.#left = options.burstBytes;
-    this.#at = options.clock.monotonic();
+  constructor({ bytesPerSecond, burstBytes, clock }: FlowOptions) {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#budget = new Budget({ burst: burstBytes, perSecond: bytesPerSecond }, clock);
   }
 
   /** Takes bytes and answers how many milliseconds their sender should wait. */
   take(bytes: number): number {
-    const { bytesPerSecond, burstBytes, clock } = this.#options;
-    const now = clock.monotonic();
-    this.#left = Math.min(burstBytes, this.#left + ((now - this.#at) / 1000) * bytesPerSecond) - bytes;
-    this.#at = now;
-    return this.#left >= 0 ? 0 : (-this.#left / bytesPerSecond) * 1000;
+    const left = this.#budget.take(bytes);
+    return left >= 0 ? 0 : (-left / this.#bytesPerSecond) * 1000;
   }
 }
