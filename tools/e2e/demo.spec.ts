@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
-import { freePort } from './started-stack.ts';
+import { portForStack } from './started-stack.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'sally-demo-'));
 
@@ -12,7 +12,7 @@ afterAll(() => rmSync(data, { recursive: true, force: true }));
 
 /** `npm start` as a person types it. */
 async function npmStart(): Promise<{ readonly code: number | null; readonly output: string }> {
-  const port = await freePort();
+  const port = await portForStack();
   const child = spawn('npm', ['start', '--', '--once', '--data', data, '--port', String(port)], {
     cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe'],

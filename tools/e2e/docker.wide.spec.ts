@@ -7,7 +7,7 @@ import { repository } from '../start/options.ts';
 import { DockerGround } from './docker-ground.ts';
 import { dockerProbe } from './docker-probe.ts';
 import { command, type Said } from './sally.ts';
-import { freePort, type RunView, StartedStack, textOf } from './started-stack.ts';
+import { portForStack, type RunView, StartedStack, textOf } from './started-stack.ts';
 
 const folders: string[] = [];
 const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
@@ -16,7 +16,7 @@ const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
 async function startOnce(env: Readonly<Record<string, string>>): Promise<Said> {
   const data = mkdtempSync(join(tmpdir(), 'sally-dk-e2e-'));
   folders.push(data);
-  const flags = ['--once', '--data', data, '--port', String(await freePort())];
+  const flags = ['--once', '--data', data, '--port', String(await portForStack())];
   return command(node, [join(repository, 'tools/start/main.ts'), ...flags], { env });
 }
 

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
 import { ordinaryUser } from './ordinary-user.ts';
 import { command, type Said, sally } from './sally.ts';
-import { freePort, StartedStack } from './started-stack.ts';
+import { portForStack, StartedStack } from './started-stack.ts';
 
 const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
 const folder = mkdtempSync(join(tmpdir(), 'sally-user-'));
@@ -92,7 +92,7 @@ describe('npm start as an ordinary user', () => {
   });
 
   test('shows the demo to its end', async () => {
-    const options = ['--once', '--data', join(folder, 'demo'), '--port', String(await freePort())];
+    const options = ['--once', '--data', join(folder, 'demo'), '--port', String(await portForStack())];
     const said = await run(ordinaryUser([node, join(repository, 'tools/start/main.ts'), ...options]));
     expect({ ...said, stdout: '' }).toMatchObject({ code: 0 });
     expect(said.stdout).toMatch(/checkpoint of \d+ events verified offline/);

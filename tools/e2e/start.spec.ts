@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { repository } from '../start/options.ts';
 import { command, type Said, sally } from './sally.ts';
-import { freePort, StartedStack } from './started-stack.ts';
+import { portForStack, StartedStack } from './started-stack.ts';
 
 const folders: string[] = [];
 const folder = (): string => {
@@ -86,7 +86,7 @@ describe('npm start', () => {
   test('beside a running one on the same folder says so and changes nothing', async () => {
     const data = folder();
     const stack = await StartedStack.start({ data });
-    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+    const said = await start('--no-demo', '--data', data, '--port', String(await portForStack()));
     expect(said).toMatchObject({ code: 6 });
     expect(said.stderr).toContain(stack.rest.url);
     expect((await stack.rest.raw('GET', '/v1/workspaces')).status).toBe(200);
@@ -94,7 +94,7 @@ describe('npm start', () => {
   });
 
   test('names a taken port and the flag that helps', async () => {
-    const port = await freePort();
+    const port = await portForStack();
     const server = createServer().listen(port, '127.0.0.1');
     const said = await start('--no-demo', '--data', folder(), '--port', String(port));
     server.close();
@@ -117,7 +117,7 @@ describe('npm start', () => {
   ])('names a damaged folder: %s', async (_, damage) => {
     const data = folder();
     damage(data);
-    const said = await start('--no-demo', '--data', data, '--port', String(await freePort()));
+    const said = await start('--no-demo', '--data', data, '--port', String(await portForStack()));
     expect(said.code).toBe(1);
     expect(said.stderr).toContain(data);
     expect(said.stderr).toMatch(/--data|mv /);

@@ -2,10 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bus } from '@sallyport/bus/connection';
+import { freePort } from '@sallyport/bus/free-port';
 import type { Caller } from '@sallyport/core/access';
 import { repository } from '../start/options.ts';
 import { Rest } from '../start/rest.ts';
@@ -55,24 +55,8 @@ const terminal: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled
 const startMs = 200_000;
 const endMs = 200_000;
 
-/** A free port whose successor is free too. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = await listenOnce(0);
-    if (port < 65_000 && (await listenOnce(port + 1).catch(() => 0)) > 0) return port;
-  }
-}
-
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
+/** A port for the API, with the one after it for the scripted model. */
+export const portForStack = (): Promise<number> => freePort(2);
 
 export class StartedStack {
   readonly data: string;
@@ -116,7 +100,7 @@ export class StartedStack {
     } = {},
   ): Promise<StartedStack> {
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'sally-e2e-'));
-    const port = options.port ?? (await freePort());
+    const port = options.port ?? (await portForStack());
     const node = process.env['SALLY_TEST_NODE'] ?? process.execPath;
     const flags = ['--no-demo', '--data', data, '--port', String(port)];
     const command = [node, join(repository, 'tools/start/main.ts'), ...flags];

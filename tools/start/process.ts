@@ -123,8 +123,10 @@ function lastError(log: string): string {
     for (const line of lines) {
       const entry = parse(line);
       if (entry?.level === 'error') return `${entry.error?.message ?? entry.msg ?? line}`;
+      // What Node prints of an error that nobody caught; the line of its version comes last.
+      if (/^\w*Error\b/.test(line)) return line.slice(0, 400);
     }
-    return lines[0]?.slice(0, 400) ?? 'it said nothing';
+    return lines[0]?.slice(0, 400) || 'it said nothing';
   } catch {
     return 'it wrote no log';
   }

@@ -1,9 +1,9 @@
 /** Servers that are not ours, kept up: started again when they die unasked. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { canListen, freePort } from '@sallyport/bus/free-port';
 import type { Seeds } from '@sallyport/bus/nats-server';
 import { NatsServer } from '@sallyport/bus/nats-server';
 import type { TeamAccount } from '@sallyport/bus/teams';
@@ -70,14 +70,6 @@ function portIn(file: string): number {
   }
 }
 
-/** The port if it can be listened on, else 0. */
-const freeOr0 = (port: number): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(0));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
-  });
-
 /** Starts NATS and keeps it up on one port: that of the last start when it is free, so that platform teams find it where it was. */
 export async function keepNats(
   directory: string,
@@ -86,10 +78,11 @@ export async function keepNats(
   onRestart: (why: string) => void,
 ): Promise<KeptServer> {
   await endLeftover(join(directory, 'nats.pid'), directory);
-  const last = join(directory, 'port');
-  const first = await NatsServer.start({ directory, seeds, port: await freeOr0(portIn(last)), teams: teams() });
-  const port = Number(new URL(first.url).port);
-  writeFileSync(last, `${port}\n`, { mode: 0o600 });
+  const file = join(directory, 'port');
+  const last = portIn(file);
+  const port = (await canListen(last)) ? last : await freePort();
+  const first = await NatsServer.start({ directory, seeds, port, teams: teams() });
+  writeFileSync(file, `${port}\n`, { mode: 0o600 });
   const kept = keepUp(first, () => NatsServer.start({ directory, seeds, port, teams: teams() }), onRestart);
   return { url: first.url, pid: () => kept.current().child.pid, stop: () => kept.stop() };
 }

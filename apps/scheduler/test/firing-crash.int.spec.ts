@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
-import { FiringOutcome, Misfire, Overlap } from '@sallyport/contracts/schedule/v1/trigger';
+import { FiringOutcome, Misfire, Overlap, type Schedule } from '@sallyport/contracts/schedule/v1/trigger';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
 import { Schedules } from './trigger-world.ts';
@@ -37,21 +37,7 @@ const started = (ids: readonly string[]) =>
     ),
   );
 
-const make = async (count: number) => {
-  const made = [];
-  for (let index = 0; index < count; index++)
-    made.push(
-      await schedules.make({
-        cron: '* * * * *',
-        overlap: Overlap.ALLOW,
-        misfire: Misfire.RUN_ALL,
-        misfireCap: 100,
-      }),
-    );
-  return made;
-};
-
-/** As a client does that is told to try again, by schedulers that are busy or being killed. */
+/** As a client does that is told to try again, and whose request may have gone to a scheduler just killed. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -61,6 +47,18 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+const everyMinute = { cron: '* * * * *', overlap: Overlap.ALLOW, misfire: Misfire.RUN_ALL, misfireCap: 100 };
+
+let count = 0;
+const make = async (wanted: number): Promise<readonly Schedule[]> => {
+  const made: Schedule[] = [];
+  while (made.length < wanted) {
+    const name = `tick-${++count}`;
+    made.push(await patiently(() => schedules.apply(name, everyMinute)));
+  }
+  return made;
+};
 
 const remove = async (made: readonly { readonly name: string }[]) => {
   for (const { name } of made) {
@@ -92,7 +90,7 @@ describe('two schedulers on one database', () => {
   test('that both fire by hand under one key make one run', async () => {
     const [schedule] = await make(1);
     const { name = '' } = schedule ?? {};
-    const all = await Promise.all(Array.from({ length: 24 }, () => schedules.fire(name, 'both')));
+    const all = await Promise.all(Array.from({ length: 24 }, () => patiently(() => schedules.fire(name, 'both'))));
     expect(new Set(all.map(({ id }) => id)).size).toBe(1);
     expect((await started([schedule?.id ?? ''])).filter(({ key }) => key === 'now:both')).toHaveLength(1);
     await remove([{ name }]);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../e2e/started-stack.ts';
+import { freePort } from '@sallyport/bus/free-port';
 
 export interface Redis {
   readonly port: number;

@@ -12,6 +12,10 @@ const { values } = parseArgs({
 });
 
 const { server } = scriptedModel({ requireKey: values['require-key'] });
+server.once('error', (error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
 server.listen(Number(values.port), values.host, () => {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
