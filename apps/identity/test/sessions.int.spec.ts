@@ -96,7 +96,7 @@ describe('an API key', () => {
     let kinds: string[] = [];
     while (!kinds.includes('auth.denied')) {
       const found = await story.database.store.tx('acme', (db) =>
-        db.query<{ payload: Buffer }>('SELECT payload FROM outbox'),
+        db.query<{ payload: Buffer }>('SELECT payload FROM outbox ORDER BY position'),
       );
       const events = found.map((row) => fromBinary(EventSchema, row.payload));
       kinds = events.filter((event) => event.resource === `key/${spent.key}`).map((event) => event.kind);
