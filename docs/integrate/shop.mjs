@@ -61,7 +61,7 @@ async function fire() {
   const wire = headers();
   wire.set('content-type', 'application/cloudevents+json');
   const subject = `event.v1.${given.org}.${given.environment}.${given.team}`;
-  const reply = await nats.request(subject, JSON.stringify(event), { headers: wire, timeout: 10_000 });
+  const reply = await nats.request(subject, JSON.stringify(event), { headers: wire, timeout: 60_000 });
   return { refused: reply.headers?.get('Sally-Fault-Reason') ?? '', ...reply.json() };
 }
 

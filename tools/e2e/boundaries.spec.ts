@@ -149,6 +149,20 @@ const attacks: readonly Attack[] = [
 
 const refusal = { code: 'unauthenticated', reason: expect.stringMatching(/^(?:token|proof)\./) };
 
+// The first of all: the count it starts from has no refusal under way to it.
+describe('what the gates refused', () => {
+  test('is on record in the installation’s own log, one event a call', async () => {
+    const key = await ProofKey.generate();
+    const before = await refusalsOnRecord();
+    const attack = attacks.find(({ service }) => service === 'workspace PrepareMount');
+    for (let call = 0; call < 3; call += 1) await expect(attack?.send(unsigned(), key)).rejects.toMatchObject(refusal);
+    await expect(
+      call('audit', (bus) => busClient(bus, 'workspace', WorkspaceService).listWorkspaces({})),
+    ).rejects.toMatchObject({ reason: 'bus.caller' });
+    await until(async () => (await refusalsOnRecord()) === before + 4);
+  });
+});
+
 describe.each(attacks.map((attack) => [attack.service, attack] as const))('%s', (_, { send, wants }) => {
   test('refuses a token of a stranger’s chain', async () => {
     const { token, key } = await forger.dispatch();
@@ -186,19 +200,6 @@ describe('a true session for one service', () => {
     ],
   ])('is refused by %s', async (_, send) => {
     await expect(send()).rejects.toMatchObject({ code: 'unauthenticated', reason: 'token.aud' });
-  });
-});
-
-describe('what the gates refused', () => {
-  test('is on record in the installation’s own log, one event a call', async () => {
-    const key = await ProofKey.generate();
-    const before = await refusalsOnRecord();
-    const attack = attacks.find(({ service }) => service === 'workspace PrepareMount');
-    for (let call = 0; call < 3; call += 1) await expect(attack?.send(unsigned(), key)).rejects.toMatchObject(refusal);
-    await expect(
-      call('audit', (bus) => busClient(bus, 'workspace', WorkspaceService).listWorkspaces({})),
-    ).rejects.toMatchObject({ reason: 'bus.caller' });
-    await until(async () => (await refusalsOnRecord()) === before + 4);
   });
 });
 

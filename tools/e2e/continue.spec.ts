@@ -60,12 +60,21 @@ async function eventsOnce(
   run: string,
   enough: (events: readonly EventView[]) => boolean,
 ): Promise<readonly EventView[]> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 200_000;
   for (;;) {
     const events = await stack.events(run);
     if (enough(events)) return events;
     if (Date.now() > deadline) throw new Error(`not seen: ${events.map(({ type }) => type).join(' ')}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** A run once it has a reason; what it wrote and how it is doing come by ways of their own. */
+async function inReason(id: string, reason: string): Promise<RunView> {
+  for (;;) {
+    const run = await stack.rest.get<RunView>(`/v1/runs/${id}`);
+    if (run.reason === reason) return run;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
@@ -91,12 +100,8 @@ describe('a dispatch that stays', () => {
       stay: true,
     });
     await eventsOnce(run.id, ended(run.dispatch));
-    expect(await stack.rest.get<RunView>(`/v1/runs/${run.id}`)).toMatchObject({
-      state: 'running',
-      reason: 'waiting_for_input',
-      stay: true,
-      session: run.id,
-    });
+    const waiting = await inReason(run.id, 'waiting_for_input');
+    expect(waiting).toMatchObject({ state: 'running', stay: true, session: run.id });
     const second = await steer(run.id, { text: asked({ shell: 'echo two >> log.txt' }, { text: 'second' }) }, 'k1');
     const third = await steer(run.id, { text: asked({ shell: 'echo three >> log.txt' }, { text: 'third' }) });
     // The same key is the same input, also after it was done.
@@ -347,7 +352,7 @@ describe('sally', () => {
     createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
     child.stdin.write(`${asked({ text: 'said the first' })}\n\n`);
     child.stdin.end(`${asked({ text: 'said the second' })}\n`);
-    const code = await new Promise((resolve) => child.once('exit', resolve));
+    const code = await new Promise((resolve) => child.once('close', resolve));
     expect(code).toBe(0);
     const text = lines.join('\n');
     for (const reply of ['ready', 'said the first', 'said the second']) expect(text).toContain(reply);

@@ -21,7 +21,7 @@ async function npmStart(): Promise<{ readonly code: number | null; readonly outp
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
-  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   return { code, output: chunks.join('') };
 }
 

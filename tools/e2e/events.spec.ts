@@ -42,11 +42,11 @@ const subscribe = (name: string, change: object) =>
     ...change,
   });
 
-/** The event once everybody who wants it has a firing. */
+/** The event once everybody who wants it has a firing that is decided. */
 async function matched(id: string): Promise<StoredEvent> {
   for (;;) {
     const event = await stack.rest.get<StoredEvent>(`/v1/events/${id}`);
-    if (event.matched_at !== undefined) return event;
+    if (event.matched_at !== undefined && event.firings.every(({ outcome }) => outcome !== undefined)) return event;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -256,6 +256,8 @@ describe('a signed webhook', () => {
   test('is bounded in number before anything is looked at', async () => {
     const answers = await Promise.all(Array.from({ length: 400 }, () => deliver({ signature: '' })));
     const codes = new Set(answers.map(({ code }) => code));
+    // A scheduler that has its hands full bounds them too.
+    codes.delete('scheduler.webhooks_busy');
     expect(codes).toEqual(new Set(['scheduler.webhook_unverified', 'api.too_many_requests']));
     expect((await stack.rest.raw('GET', '/v1/version')).status).toBe(200);
   });

@@ -28,7 +28,7 @@ function processesWith(word: string): readonly string[] {
   });
 }
 
-const limits = (more: Readonly<Record<string, number>>) => ({ limits: { lifetime_seconds: 20, ...more } });
+const limits = (more: Readonly<Record<string, number>>) => ({ limits: { lifetime_seconds: 200, ...more } });
 
 describe('an agent that misbehaves ends with the stated reason, and its neighbour does not notice', () => {
   const neighbour = async (): Promise<void> => {
@@ -48,10 +48,7 @@ describe('an agent that misbehaves ends with the stated reason, and its neighbou
 
   test('fills memory: oom, or the end of its own process where only those are limited', async () => {
     const hog = 'const all = []; for (;;) all.push(Buffer.alloc(16 * 1024 * 1024, 1));';
-    const run = await stack.exec(
-      ['/opt/sallyport/node', '-e', hog],
-      limits({ memory_bytes: 256 * 1024 * 1024, lifetime_seconds: 200 }),
-    );
+    const run = await stack.exec(['/opt/sallyport/node', '-e', hog], limits({ memory_bytes: 256 * 1024 * 1024 }));
     await neighbour();
     const ended = await stack.ended(run.id);
     expect(ended.state).toBe('failed');

@@ -50,6 +50,9 @@ export interface Told {
   readonly payload: unknown;
 }
 
+/** How long a fetch waits for messages that the stream holds; it costs time only where they do not come. */
+export const fetchMs = 200_000;
+
 /** What a team's stream holds from a sequence on. */
 export async function toldTo(connection: NatsConnection, from = 1): Promise<readonly Told[]> {
   const consumer = await jetstream(connection).consumers.get('EVENTS', {
@@ -59,7 +62,7 @@ export async function toldTo(connection: NatsConnection, from = 1): Promise<read
   const { num_pending: pending } = await consumer.info();
   const told: Told[] = [];
   if (pending === 0) return told;
-  for await (const message of await consumer.fetch({ max_messages: pending, expires: 10_000 })) {
+  for await (const message of await consumer.fetch({ max_messages: pending, expires: fetchMs })) {
     const headers = Object.fromEntries([...(message.headers ?? [])].map(([name, values]) => [name, values[0] ?? '']));
     told.push({ sequence: message.seq, subject: message.subject, headers, payload: message.json() });
     if (told.length === pending) break;

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -94,8 +95,9 @@ describe('npm start', () => {
   });
 
   test('names a taken port and the flag that helps', async () => {
-    const port = await portForStack();
-    const server = createServer().listen(port, '127.0.0.1');
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
     const said = await start('--no-demo', '--data', folder(), '--port', String(port));
     server.close();
     expect(said).toMatchObject({ code: 6 });

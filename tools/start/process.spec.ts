@@ -1,9 +1,9 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { freePort } from '@sallyport/bus/free-port';
 import { repository } from './options.ts';
 import { SupervisedProcess } from './process.ts';
 
@@ -47,8 +47,9 @@ describe('a program that does not start', () => {
   });
 
   test('names the port it could not have', async () => {
-    const port = await freePort();
-    const server = createServer().listen(port, '127.0.0.1');
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
     const model = join(repository, 'tools', 'scripted-model', 'src', 'main.ts');
     const said = await refusal(model, '--port', String(port));
     server.close();

@@ -13,7 +13,7 @@ export interface ProcessSpec {
   readonly verbose: boolean;
 }
 
-const readyMs = 20_000;
+const readyMs = 60_000;
 const maxLogBytes = 16 * 1024 * 1024;
 const backoffMs = [50, 200, 500, 1_000, 2_000] as const;
 

@@ -17,8 +17,14 @@ export class Rest {
     this.token = token;
   }
 
-  get<T>(path: string): Promise<T> {
-    return this.#json<T>('GET', path);
+  /** Asks once more where no answer came: a connection kept open may be closed from the other side just as it is used again. */
+  async get<T>(path: string): Promise<T> {
+    try {
+      return await this.#json<T>('GET', path);
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      return await this.#json<T>('GET', path);
+    }
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
