@@ -3,10 +3,9 @@ import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { FiringOutcome, Misfire, Overlap, type Schedule } from '@sallyport/contracts/schedule/v1/trigger';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
-import { Schedules } from './trigger-world.ts';
+import { hour, hourlyAt, Schedules, thisMinute } from './trigger-world.ts';
 import { aRole, childOf, inState, surroundings, until, untilRun, type World } from './world.ts';
 
-const minute = 60_000;
 let w: World;
 let children: readonly ServiceChild[];
 let schedules: Schedules;
@@ -48,14 +47,14 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const everyMinute = { cron: '* * * * *', overlap: Overlap.ALLOW, misfire: Misfire.RUN_ALL, misfireCap: 100 };
+const everyTick = { overlap: Overlap.ALLOW, misfire: Misfire.RUN_ALL, misfireCap: 100 };
 
 let count = 0;
-const make = async (wanted: number): Promise<readonly Schedule[]> => {
+const make = async (wanted: number, last = thisMinute()): Promise<readonly Schedule[]> => {
   const made: Schedule[] = [];
   while (made.length < wanted) {
     const name = `tick-${++count}`;
-    made.push(await patiently(() => schedules.apply(name, everyMinute)));
+    made.push(await patiently(() => schedules.apply(name, { ...everyTick, ...hourlyAt(last) })));
   }
   return made;
 };
@@ -71,11 +70,11 @@ const remove = async (made: readonly { readonly name: string }[]) => {
 
 describe('two schedulers on one database', () => {
   test('start each tick of each schedule once, whoever comes first', async () => {
-    const made = await make(12);
+    const last = thisMinute();
+    const made = await make(12, last);
     const ids = made.map(({ id }) => id);
-    const last = Math.floor(Date.now() / minute) * minute;
     const ticks = 8;
-    await schedules.away(ids, last - ticks * minute, last - (ticks - 1) * minute);
+    await schedules.away(ids, last - ticks * hour, last - (ticks - 1) * hour);
     await until(async () => (await started(ids)).length >= ids.length * ticks);
     await remove(made);
     const rows = await started(ids);
@@ -119,11 +118,11 @@ describe('a scheduler killed', () => {
   test.each(points)('%s neither loses the firing nor doubles it', async (_point, arm) => {
     const [other, child] = children;
     await other?.end();
-    const [schedule] = await make(1);
+    const due = thisMinute();
+    const [schedule] = await make(1, due);
     const { id = '', name = '' } = schedule ?? {};
     if (child === undefined) throw new Error('no scheduler');
     const restarted = killAt(child, arm);
-    const due = Math.floor(Date.now() / minute) * minute;
     await schedules.away([id], due - 1, due);
     await restarted;
     await until(async () => (await started([id])).some(({ key }) => key === String(due)));
@@ -138,11 +137,11 @@ describe('a scheduler killed', () => {
   });
 
   test('again and again while ticks come loses none of them and starts none twice', async () => {
-    const made = await make(10);
+    const last = thisMinute();
+    const made = await make(10, last);
     const ids = made.map(({ id }) => id);
-    const last = Math.floor(Date.now() / minute) * minute;
     const ticks = 6;
-    await schedules.away(ids, last - ticks * minute, last - (ticks - 1) * minute);
+    await schedules.away(ids, last - ticks * hour, last - (ticks - 1) * hour);
     for (let kill = 0; kill < 4; kill++) {
       const seen = (await started(ids)).length;
       await until(async () => (await started(ids)).length >= Math.min(seen + 5, ids.length * ticks));

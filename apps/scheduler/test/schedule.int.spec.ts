@@ -3,7 +3,7 @@ import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { FiringOutcome, Misfire, Overlap } from '@sallyport/contracts/schedule/v1/trigger';
 import { MountMode, TriggerKind } from '@sallyport/contracts/unit/v1/unit';
 import { Fault } from '@sallyport/core/fault';
-import { aSchedule, Schedules } from './trigger-world.ts';
+import { aSchedule, hourlyAt, Schedules, thisMinute } from './trigger-world.ts';
 import { aRole, aTask, inState, until, untilRun, type World, world } from './world.ts';
 
 let w: World;
@@ -38,8 +38,8 @@ describe('a schedule', () => {
   });
 
   test('fires by the clock, once, and is due again next time', async () => {
-    const schedule = await schedules.make({ cron: '* * * * *' });
-    const due = Math.floor(Date.now() / 60_000) * 60_000;
+    const due = thisMinute();
+    const schedule = await schedules.make(hourlyAt(due));
     await schedules.away([schedule.id], due - 1, due);
     await until(async () => (await schedules.history(schedule.name))[0]?.outcome === FiringOutcome.STARTED);
     const [firing] = await schedules.history(schedule.name);
@@ -93,15 +93,16 @@ describe('a schedule', () => {
   });
 
   test('that is paused fires nothing by the clock, and goes on from now when resumed', async () => {
-    const schedule = await schedules.make({ cron: '* * * * *' });
+    const schedule = await schedules.make(hourlyAt(thisMinute()));
     const { schedule: paused } = await w.triggers.pauseSchedule({ name: schedule.name }, await w.as());
     expect(paused).toMatchObject({ paused: true });
     expect(paused?.nextAt).toBeUndefined();
     // By hand it fires all the same.
     expect((await schedules.fire(schedule.name)).outcome).toBe(FiringOutcome.STARTED);
     await w.database.store.system((db) => db.query('UPDATE trigger SET cursor_at = 0 WHERE id = $1', [schedule.id]));
+    const now = Date.now();
     const { schedule: resumed } = await w.triggers.resumeSchedule({ name: schedule.name }, await w.as());
-    expect(Number(resumed?.nextAt?.seconds) * 1000).toBeGreaterThan(Date.now());
+    expect(Number(resumed?.nextAt?.seconds) * 1000).toBeGreaterThan(now);
     expect(await schedules.history(schedule.name)).toHaveLength(1);
     await w.triggers.deleteSchedule({ name: schedule.name }, await w.as());
   });

@@ -6,6 +6,14 @@ import { aTask, until, type World } from './world.ts';
 
 export const yearly = '0 0 1 1 *';
 
+export const hour = 3_600_000;
+
+/** The minute that has begun. */
+export const thisMinute = (): number => Math.floor(Date.now() / 60_000) * 60_000;
+
+/** Due every hour at the minute of that time, so that nothing more comes due while a test runs. */
+export const hourlyAt = (at: number) => ({ cron: `${new Date(at).getUTCMinutes()} * * * *`, timeZone: 'UTC' });
+
 export const aSchedule = (name: string, change: object = {}) => ({
   name,
   cron: yearly,

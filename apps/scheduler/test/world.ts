@@ -44,6 +44,7 @@ export const quick = {
   SALLY_QUEUE_MS: '3600000',
   SALLY_REPORT_MS: '3600000',
   SALLY_MARGIN_MS: '1000',
+  SALLY_MISFIRE_MS: '1800000',
   SALLY_SWEEP_MS: '50',
 } as const;
 
