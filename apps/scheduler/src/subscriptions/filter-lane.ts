@@ -13,7 +13,7 @@ import { boundedProcess } from './filter-process.ts';
 import type { Ask, Told } from './filter-words.ts';
 
 /** Milliseconds for one expression: at first, and when it is tried again. */
-const budgets = [250, 2_000] as const;
+type Budgets = readonly [first: number, again: number];
 
 /** Answers of an ask, one each; undefined where there was none in time. */
 export type Answers = readonly (string | undefined)[];
@@ -38,9 +38,11 @@ export class FilterLane {
   #busy = false;
   #closed = false;
   readonly #clock: Clock;
+  readonly #budgets: Budgets;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, budgets: Budgets = [250, 2_000]) {
     this.#clock = clock;
+    this.#budgets = budgets;
   }
 
   /** Asks one after another, in the order they came; `took` hears the milliseconds it cost. Rejects when no process can be had, and when it is closed first. */
@@ -70,7 +72,7 @@ export class FilterLane {
 
   async #answer(ask: Ask): Promise<Answers> {
     const answers: (string | undefined)[] = ask.expressions.map(() => undefined);
-    const [first, second] = budgets;
+    const [first, second] = this.#budgets;
     let open = answers.map((_, index) => index);
     const overran: number[] = [];
     while (open.length > 0) {
