@@ -1,3 +1,4 @@
+import { equals } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { answer } from '@sallyport/bus/ask';
 import type { CallOptions } from '@sallyport/bus/handlers';
@@ -9,8 +10,8 @@ import { newId } from '@sallyport/core/ids';
 import { aRole, aTask, inState, until, untilRun, type World, world } from './world.ts';
 
 let w: World;
-/** What reached the edge, in order, resent ones included. */
-let received: Input[];
+/** What reached the edge, in order, each once: what an edge was slow to answer for is carried again. */
+const received: Input[] = [];
 /** Answers of the edge: refused reasons, `mute` for none. */
 let reply: (input: Input) => string;
 
@@ -23,14 +24,13 @@ beforeAll(async () => {
     await w.runtime.report(started, WorkloadState.RUNNING);
   };
   answer(await w.bus.connect('runtime'), 'unit.v1.acme.*.in', InputSchema, InputReceiptSchema, (input) => {
-    received.push(input);
+    if (!received.some((each) => equals(InputSchema, each, input))) received.push(input);
     const refused = reply(input);
     return refused === 'mute' ? undefined : { input: input.id, refused };
   });
 });
 
 beforeEach(() => {
-  received = [];
   reply = () => '';
 });
 
@@ -44,7 +44,9 @@ const aRun = async (stay = true): Promise<Run> => {
 const say = async (run: string, text: string, id = '') =>
   w.api.sendInput({ run, input: { id, body: { case: 'text', value: text } } }, await w.as());
 
-const texts = () => received.map(({ body }) => (body.case === 'text' ? body.value : body.case));
+const heardBy = (run = '') => received.filter((input) => input.run === run);
+
+const texts = (run = '') => heardBy(run).map(({ body }) => (body.case === 'text' ? body.value : body.case));
 
 async function asDispatch({ id, dispatch }: Run): Promise<CallOptions> {
   const base = w.issuer.dispatchClaims('');
@@ -69,8 +71,8 @@ describe('an input', () => {
     const run = await aRun();
     const { input, replayed } = await say(run.id, 'go on');
     expect(replayed).toBe(false);
-    await until(() => received.length > 0);
-    expect(received).toMatchObject([
+    await until(() => heardBy(run.id).length > 0);
+    expect(heardBy(run.id)).toMatchObject([
       {
         id: input?.id,
         org: 'acme',
@@ -91,8 +93,8 @@ describe('an input', () => {
     let answers = 0;
     reply = () => (answers++ < 3 ? 'mute' : '');
     for (const text of ['a', 'b', 'c']) await say(run.id, text);
-    await until(() => texts().includes('c'));
-    expect([...new Set(texts())]).toEqual(['a', 'b', 'c']);
+    await until(() => texts(run.id).includes('c'));
+    expect(texts(run.id)).toEqual(['a', 'b', 'c']);
   });
 
   test('is the same input when its id comes again, and refused when it says something else', async () => {
@@ -106,8 +108,8 @@ describe('an input', () => {
       reason: 'scheduler.input_conflict',
     });
     await say(run.id, 'next');
-    await until(() => texts().includes('next'));
-    expect(texts()).toEqual(['once', 'next']);
+    await until(() => texts(run.id).includes('next'));
+    expect(texts(run.id)).toEqual(['once', 'next']);
   });
 
   test('waits for its dispatch to be started', async () => {
@@ -121,8 +123,8 @@ describe('an input', () => {
     w.runtime.onStart = onStart;
     await say(run?.id ?? '', 'early');
     started.resolve();
-    await until(() => texts().includes('early'));
-    expect(received[0]?.dispatch).toBe(run?.dispatch);
+    await until(() => texts(run?.id).includes('early'));
+    expect(heardBy(run?.id)[0]?.dispatch).toBe(run?.dispatch);
   });
 
   test('that the edge refuses for good lets the next one pass', async () => {
@@ -130,8 +132,8 @@ describe('an input', () => {
     reply = ({ body }) => (body.value === 'too much' ? 'inputs_exhausted' : '');
     await say(run.id, 'too much');
     await say(run.id, 'fits');
-    await until(() => texts().includes('fits'));
-    expect(texts()).toEqual(['too much', 'fits']);
+    await until(() => texts(run.id).includes('fits'));
+    expect(texts(run.id)).toEqual(['too much', 'fits']);
   });
 
   test('says by the output of its dispatch that the run waits, and since when', async () => {
@@ -159,8 +161,8 @@ describe('an input', () => {
     const run = await aRun(false);
     const input = { body: { case: 'cancel' as const, value: '' } };
     await w.api.sendInput({ run: run.id, input }, await w.as());
-    await until(() => received.length > 0);
-    expect(received[0]?.body).toEqual({ case: 'cancel', value: '' });
+    await until(() => heardBy(run.id).length > 0);
+    expect(heardBy(run.id)[0]?.body).toEqual({ case: 'cancel', value: '' });
   });
 });
 
@@ -180,7 +182,7 @@ describe('an input is refused', () => {
   ])('%s', async (_what, input, reason) => {
     const run = await aRun();
     await refused(run.id, input, 'invalid_argument', reason);
-    expect(received).toEqual([]);
+    expect(heardBy(run.id)).toEqual([]);
   });
 
   test.each([

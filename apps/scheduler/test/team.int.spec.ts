@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { equals } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { answer } from '@sallyport/bus/ask';
@@ -18,7 +19,8 @@ let w: World;
 let team: NatsConnection;
 let stranger: NatsConnection;
 let foreigner: NatsConnection;
-let received: Input[];
+/** What reached the edge, each once: what an edge was slow to answer for is carried again. */
+const received: Input[] = [];
 
 beforeAll(async () => {
   w = await world(quick, [pay.account, dev.account, rival.account]);
@@ -29,7 +31,7 @@ beforeAll(async () => {
     await w.runtime.report(started, WorkloadState.RUNNING);
   };
   answer(await w.bus.connect('runtime'), 'unit.v1.acme.*.in', InputSchema, InputReceiptSchema, (input) => {
-    received.push(input);
+    if (!received.some((each) => equals(InputSchema, each, input))) received.push(input);
     return { input: input.id, refused: '' };
   });
   [team, stranger, foreigner] = await Promise.all([
@@ -37,10 +39,6 @@ beforeAll(async () => {
     dev.connect(w.bus.url),
     rival.connect(w.bus.url),
   ]);
-});
-
-beforeEach(() => {
-  received = [];
 });
 
 afterAll(async () => {
@@ -74,8 +72,9 @@ describe('a team', () => {
     const said = await ask(team, at(run.dispatch), JSON.stringify({ id, text: 'go on' }));
     expect(said).toEqual({ id, run: run.id, replayed: false });
     expect(await ask(team, at(run.dispatch), JSON.stringify({ id, text: 'go on' }))).toMatchObject({ replayed: true });
-    await until(() => received.length > 0);
-    expect(received).toMatchObject([{ id, run: run.id, principal: 'team/pay', body: { value: 'go on' } }]);
+    const heard = () => received.filter((input) => input.run === run.id);
+    await until(() => heard().length > 0);
+    expect(heard()).toMatchObject([{ id, run: run.id, principal: 'team/pay', body: { value: 'go on' } }]);
     await until(() => w.audited.some(({ kind, run: of }) => kind === 'run.input' && of === run.id));
     const audited = w.audited.find(({ kind, run: of }) => kind === 'run.input' && of === run.id);
     expect(audited).toMatchObject({ org: 'acme', environment: 'main', subject: 'team/pay' });
@@ -89,7 +88,7 @@ describe('a team', () => {
     ['that is no id', () => ask(team, at('x'), '{"text":"hi"}')],
   ])('finds no dispatch %s', async (_, asked) => {
     expect(await asked(await aRun())).toMatchObject({ code: 'not_found', reason: 'scheduler.run_not_found' });
-    expect(received).toEqual([]);
+    expect(received.filter(({ body }) => body.value === 'hi')).toEqual([]);
   });
 
   test.each<[string, string | Uint8Array]>([
@@ -113,7 +112,7 @@ describe('a team', () => {
       code: 'invalid_argument',
       reason: 'scheduler.input_invalid',
     });
-    expect(received).toEqual([]);
+    expect(received.filter((input) => input.run === run.id)).toEqual([]);
   });
 
   test('is refused a text beyond the bound', async () => {
@@ -130,17 +129,22 @@ describe('a team', () => {
   });
 
   test('hears the states of the runs of its environment, and nobody else does', async () => {
-    const [mine, others]: [string[], string[]] = [[], []];
-    team.subscribe('run.v1.acme.main.*.event', { callback: (_, m) => void mine.push(`${m.headers?.get('ce-type')}`) });
+    const mine: { readonly subject: string; readonly type: string }[] = [];
+    const others: string[] = [];
+    team.subscribe('run.v1.acme.main.*.event', {
+      callback: (_, m) => void mine.push({ subject: m.subject, type: `${m.headers?.get('ce-type')}` }),
+    });
     for (const [connection, subject] of [
       [stranger, 'run.v1.acme.dev.*.event'],
       [foreigner, 'run.v1.rival.main.*.event'],
     ] as const)
       connection.subscribe(subject, { callback: (_, m) => void others.push(m.subject) });
     await Promise.all([team, stranger, foreigner].map((each) => each.flush()));
-    await aRun();
-    await until(() => mine.includes('dev.sallyport.run.running.v1'));
-    expect(mine[0]).toBe('dev.sallyport.run.queued.v1');
+    const { id } = await aRun();
+    // Runs of the tests before it are still told of.
+    const told = () => mine.filter(({ subject }) => subject === `run.v1.acme.main.${id}.event`).map(({ type }) => type);
+    await until(() => told().includes('dev.sallyport.run.running.v1'));
+    expect(told()[0]).toBe('dev.sallyport.run.queued.v1');
     await Promise.all([stranger, foreigner].map((each) => each.flush()));
     expect(others).toEqual([]);
   });
