@@ -53,9 +53,9 @@ export class FakeRuntime {
     this.edge = edge;
   }
 
-  async serve(bus: Bus): Promise<void> {
+  async serve(bus: Bus, client = busClient): Promise<void> {
     this.#bus = bus;
-    this.scheduler = busClient(bus, 'scheduler', ScheduleService);
+    this.scheduler = client(bus, 'scheduler', ScheduleService);
     await fakePeer(bus, RuntimeService, {
       createWorkload: async ({ unit }, call) => {
         await this.before.take?.();

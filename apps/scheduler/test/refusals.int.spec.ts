@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { busClient } from '@sallyport/bus/client';
 import { ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
 import { Dialect, MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { callers } from '@sallyport/core/access';
 import { Fault } from '@sallyport/core/fault';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { scheduleAccess } from '../src/access.ts';
 import { aProvider, aRole, aTask, until, type World, world } from './world.ts';
 
@@ -31,7 +31,7 @@ describe('the access table', () => {
   test('lets no other service call', async () => {
     for (const caller of callers) {
       if (caller === 'scheduler') continue;
-      const client = busClient(await w.bus.connect(caller), 'scheduler', ScheduleService);
+      const client = patientClient(await w.bus.connect(caller), 'scheduler', ScheduleService);
       for (const [method] of outsiders.filter(([, each]) => each === caller)) {
         await expect(client[method]({})).rejects.toMatchObject({ code: 'permission_denied', reason: 'bus.caller' });
       }
