@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
-import { type Event, FiringOutcome, Overlap } from '@sallyport/contracts/schedule/v1/trigger';
+import { FiringOutcome, Overlap } from '@sallyport/contracts/schedule/v1/trigger';
 import { Fault } from '@sallyport/core/fault';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
-import { aRole, aTask, childOf, inState, surroundings, until, untilRun, type World } from './world.ts';
+import { aRole, aTask, childOf, inState, surroundings, until, untilDecided, untilRun, type World } from './world.ts';
 
 let w: World;
 let first: ServiceChild;
@@ -42,15 +42,7 @@ async function send(type: string, sourceId: string): Promise<string> {
   }
 }
 
-async function matched(id: string): Promise<Event> {
-  const options = await w.as();
-  let found: Event | undefined;
-  await until(async () => {
-    found = (await w.triggers.getEvent({ id }, options)).event;
-    return found?.matchedAt !== undefined && found.firings.every(({ outcome }) => outcome !== 0);
-  });
-  return found!;
-}
+const matched = (id: string) => untilDecided(w, id);
 
 describe('two schedulers', () => {
   test('that are handed the same events at once start one run for each event and subscription', async () => {

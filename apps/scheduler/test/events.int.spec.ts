@@ -3,9 +3,9 @@ import { headers } from '@nats-io/transport-node';
 import type { Bus } from '@sallyport/bus/connection';
 import { eventIn } from '@sallyport/bus/subject';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
-import { type Event, FiringOutcome } from '@sallyport/contracts/schedule/v1/trigger';
+import { FiringOutcome } from '@sallyport/contracts/schedule/v1/trigger';
 import { TriggerKind } from '@sallyport/contracts/unit/v1/unit';
-import { aRole, aTask, inState, until, untilRun, type World, world } from './world.ts';
+import { aRole, aTask, inState, until, untilDecided, untilRun, type World, world } from './world.ts';
 
 let w: World;
 let operator: Bus;
@@ -43,16 +43,7 @@ const send = async (event: object) => {
   return { id: answer.event?.id ?? '', replayed: answer.replayed };
 };
 
-/** The event once everybody who wants it has a firing. */
-async function matched(id: string): Promise<Event> {
-  const options = await w.as();
-  let found: Event | undefined;
-  await until(async () => {
-    found = (await w.triggers.getEvent({ id }, options)).event;
-    return found?.matchedAt !== undefined;
-  });
-  return found!;
-}
+const matched = (id: string) => untilDecided(w, id);
 
 describe('an event', () => {
   test('becomes a run of each subscription that wants it, on its grant, with the payload as a file and not in the task', async () => {
@@ -308,9 +299,10 @@ describe('a subscription', () => {
     await until(() => w.identity.endedGrants.includes(first.id));
     const { firings } = await w.triggers.listFirings({ kind: 'subscription', name: first.id }, options);
     expect(firings).toMatchObject([{ outcome: FiringOutcome.STARTED }]);
-    expect(
-      w.audited.filter(({ kind, resource }) => kind === 'admin.subscription' && resource.endsWith(name)),
-    ).toHaveLength(3);
+    const changes = () =>
+      w.audited.filter(({ kind, resource }) => kind === 'admin.subscription' && resource.endsWith(name));
+    await until(() => changes().length >= 3);
+    expect(changes()).toHaveLength(3);
   });
 
   test('with a costly expression misses the event, which is on record, and its neighbours do not', async () => {

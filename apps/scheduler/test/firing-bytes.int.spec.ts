@@ -7,7 +7,7 @@ import type { Db } from '@sallyport/store/store';
 import { FakeClock } from '@sallyport/testkit/clock';
 import { FiringStore } from '../src/firings/firing.store.ts';
 import { RunStore } from '../src/runs/run.store.ts';
-import { aRole, aTask, inState, until, untilRun, type World, world } from './world.ts';
+import { aRole, aTask, inState, until, untilDecided, untilRun, type World, world } from './world.ts';
 
 const size = 64 * 1024;
 const day = 24 * 60 * 60 * 1000;
@@ -34,17 +34,12 @@ async function subscribe(type: string, change: object = {}, consent = true): Pro
   return answer.subscription?.name ?? '';
 }
 
-/** A big event once everybody who wants it has a firing. */
+/** A big event once everybody who wants it has a firing that is decided. */
 async function happens(type: string): Promise<Event> {
   const options = await w.as();
   const given = { source: '/shop', sourceId: fresh(), type, data: Buffer.alloc(size, 'x') };
   const id = (await w.triggers.sendEvent({ event: given }, options)).event?.id ?? '';
-  let found: Event | undefined;
-  await until(async () => {
-    found = (await w.triggers.getEvent({ id }, options)).event;
-    return found?.matchedAt !== undefined;
-  });
-  return found!;
+  return untilDecided(w, id);
 }
 
 /** Bytes that the row of a firing holds, of its envelope and of its attachments. */

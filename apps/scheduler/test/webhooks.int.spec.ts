@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RunState } from '@sallyport/contracts/schedule/v1/schedule';
 import { FiringOutcome } from '@sallyport/contracts/schedule/v1/trigger';
 import { Webhook as Sender } from 'standardwebhooks';
-import { aRole, aTask, inState, quick, until, untilRun, type World, world } from './world.ts';
+import { aRole, aTask, inState, quick, until, untilDecided, untilRun, type World, world } from './world.ts';
 
 let w: World;
 const folder = mkdtempSync(join(tmpdir(), 'sally-webhooks-'));
@@ -70,13 +70,11 @@ describe('a signed request', () => {
       { event: first.event, replayed: true },
       { event: first.event, replayed: true },
     ]);
-    const options = await w.as();
-    await until(async () => (await w.triggers.getEvent({ id: first.event }, options)).event?.matchedAt !== undefined);
-    const { event } = await w.triggers.getEvent({ id: first.event }, options);
+    const event = await untilDecided(w, first.event);
     expect(event).toMatchObject({ type: 'push', source: `/webhooks/${name}`, sourceId: request.id });
-    expect(event?.producer).toMatch(/^whk_/);
-    expect(event?.firings).toMatchObject([{ outcome: FiringOutcome.STARTED }]);
-    await untilRun(w, event!.firings[0]!.run, inState(RunState.COMPLETED));
+    expect(event.producer).toMatch(/^whk_/);
+    expect(event.firings).toMatchObject([{ outcome: FiringOutcome.STARTED }]);
+    await untilRun(w, event.firings[0]!.run, inState(RunState.COMPLETED));
   });
 
   test('has the source and the type of its webhook where it states none', async () => {

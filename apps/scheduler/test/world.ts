@@ -6,7 +6,7 @@ import type { BusClient, CallOptions } from '@sallyport/bus/handlers';
 import type { TeamAccount } from '@sallyport/bus/teams';
 import { AuditService, type Event, EventSchema } from '@sallyport/contracts/audit/v1/audit';
 import { type Run, type RunState, ScheduleService } from '@sallyport/contracts/schedule/v1/schedule';
-import { TriggerService } from '@sallyport/contracts/schedule/v1/trigger';
+import { FiringOutcome, type Event as HeldEvent, TriggerService } from '@sallyport/contracts/schedule/v1/trigger';
 import { Dialect, MountMode } from '@sallyport/contracts/unit/v1/unit';
 import { fakePeer } from '@sallyport/testkit/fake-peer';
 import { TestIssuer } from '@sallyport/testkit/issuer';
@@ -178,4 +178,18 @@ export async function until(condition: () => boolean | Promise<boolean>, withinM
     if (Date.now() > deadline) throw new Error('the condition did not come true in time');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** The event once everybody who wants it has a firing that is decided or waits for another; identity may be slow to judge one. */
+export async function untilDecided(given: Pick<World, 'triggers' | 'as'>, id: string): Promise<HeldEvent> {
+  const options = await given.as();
+  let found: HeldEvent | undefined;
+  await until(async () => {
+    found = (await given.triggers.getEvent({ id }, options)).event;
+    return (
+      found?.matchedAt !== undefined && found.firings.every(({ outcome }) => outcome !== FiringOutcome.UNSPECIFIED)
+    );
+  });
+  if (found === undefined) throw new Error(`no event ${id}`);
+  return found;
 }
