@@ -108,7 +108,11 @@ export function limitsSuite(open: () => Promise<TestGround>): void {
   describe('what it writes', () => {
     test('a flood of output is cut at the cap, counted, and does not hold up the program for ever', async () => {
       const profile = { ...ground.profile, logBytes: 64 * 1024 };
-      const { exit, log, dropped } = await ground.run('head -c 1M /dev/zero | tr "\\\\0" x; exit 5', { profile });
+      const handle = await ground.start('head -c 1M /dev/zero | tr "\\\\0" x; exit 5', { profile });
+      await ground.backend.waitExit(handle);
+      // A read of the log waits a second for its end and no longer.
+      await ground.dropped(handle, mib - 64 * 1024);
+      const { exit, log, dropped } = await ground.finish(handle);
       expect(exit).toMatchObject({ code: 5 });
       expect(log).toHaveLength(64 * 1024);
       expect(dropped).toBe(mib - 64 * 1024);

@@ -48,6 +48,12 @@ export interface Tunnel {
   readonly proof: string;
 }
 
+/** What is told at least once is kept once: by its place in what is told of an attempt. */
+const isOneReport = ({ event: one }: ReportWorkloadRequest, { event: other }: ReportWorkloadRequest): boolean =>
+  one?.workload?.id === other?.workload?.id &&
+  one?.workload?.epoch === other?.workload?.epoch &&
+  one?.seq === other?.seq;
+
 export class World {
   readonly directory = mkdtempSync(join(tmpdir(), 'sally-runtime-'));
   readonly reports: ReportWorkloadRequest[] = [];
@@ -338,7 +344,7 @@ export class World {
     await fakePeer(await this.bus.connect('scheduler'), ScheduleService, {
       reportWorkload: async (request) => {
         if (this.schedulerDown) throw new Fault('unavailable', 'fake.down', 'down');
-        this.reports.push(request);
+        if (!this.reports.some((report) => isOneReport(report, request))) this.reports.push(request);
         this.noticed();
         return {};
       },
@@ -358,7 +364,7 @@ export class World {
     await fakePeer(await this.bus.connect('audit'), AuditService, {
       append: async ({ events }) => {
         if (this.auditDown) throw new Fault('unavailable', 'fake.down', 'down');
-        this.audited.push(...events);
+        for (const event of events) if (!this.audited.some(({ id }) => id === event.id)) this.audited.push(event);
         this.noticed();
         return {};
       },
