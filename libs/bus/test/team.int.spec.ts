@@ -65,6 +65,20 @@ const output = (environment: string, dispatch: string, seq: number, org = 'acme'
     }),
   );
 
+let marks = 0;
+
+/** Resolves when the team's stream has stored all that the runtime told before: a flush says only that the server has read it. */
+async function stored(): Promise<void> {
+  marks += 1;
+  output('prod', `dsp_mark_${marks}`, 1);
+  const subject = `unit.v1.acme.prod.dsp_mark_${marks}.out`;
+  const api = await jetstreamManager(team, { checkAPI: false });
+  for (let found = 0; found === 0; ) {
+    const { state } = await api.streams.info('EVENTS', { subjects_filter: subject });
+    found = state.subjects?.[subject] ?? 0;
+  }
+}
+
 /** What the team's stream holds, oldest first. */
 async function held(connection: NatsConnection, more: object = {}): Promise<readonly { seq: number; text: string }[]> {
   // The client writes into the options it is given.
@@ -72,7 +86,7 @@ async function held(connection: NatsConnection, more: object = {}): Promise<read
   const found: { seq: number; text: string }[] = [];
   const { num_pending: pending } = await consumer.info();
   if (pending === 0) return found;
-  for await (const message of await consumer.fetch({ max_messages: pending, expires: 2_000 })) {
+  for await (const message of await consumer.fetch({ max_messages: pending, expires: 120_000 })) {
     found.push({ seq: message.seq, text: message.string() });
     if (found.length === pending) break;
   }
@@ -151,7 +165,7 @@ describe('a team', () => {
   test('goes on where it broke off, by sequence, and is told nothing twice', async () => {
     for (let seq = 1; seq <= 20; seq += 1) output('prod', 'dsp_resume', seq);
     for (let seq = 1; seq <= 20; seq += 1) output('prod', 'dsp_resume', seq);
-    await runtime.nats.flush();
+    await stored();
     const filter = { filter_subjects: 'unit.v1.acme.prod.dsp_resume.out' };
     const all = await held(team, filter);
     expect(all.map(({ text }) => (JSON.parse(text) as { seq: string }).seq)).toEqual(
@@ -308,7 +322,7 @@ describe('a hostile team', () => {
     const answer = await team.request('$JS.API.CONSUMER.CREATE.EVENTS', JSON.stringify(asked), { timeout: 120_000 });
     expect(answer.string()).toContain('consumer_create_response');
     for (let seq = 1; seq <= 5; seq += 1) output('prod', `dsp_push_${deliver_subject.replaceAll('.', '-')}`, seq);
-    await runtime.nats.flush();
+    await stored();
     // Whatever was delivered within the account has been by the time a message of its own has come through the stream.
     await held(team);
     await Promise.all([api.nats.flush(), scheduler.nats.flush(), neighbour.flush()]);
