@@ -136,7 +136,7 @@ describe('getCheckpoint', () => {
     const wait = async (): ReturnType<typeof api.getCheckpoint> => {
       const from = performance.now();
       try {
-        return await api.getCheckpoint({ minSize: 5n }, { token, timeoutMs: 120_000 });
+        return await api.getCheckpoint({ minSize: 5n }, { token });
       } catch (error) {
         // It has its bound, which a machine that stands still for so long reaches.
         expect(error).toMatchObject({ reason: 'audit.checkpoint_behind' });

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { busClient } from '@sallyport/bus/client';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { AuditService, type Event, EventSchema, Outcome } from '@sallyport/contracts/audit/v1/audit';
 import type { Caller } from '@sallyport/core/access';
 import { newId } from '@sallyport/core/ids';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
 import pg from 'pg';
@@ -84,7 +84,7 @@ export class World {
   /** A client that speaks as a bus user; one connection each. */
   as(caller: Caller): Promise<AuditCaller> {
     const known =
-      this.#callers.get(caller) ?? this.bus.connect(caller).then((bus) => busClient(bus, 'audit', AuditService));
+      this.#callers.get(caller) ?? this.bus.connect(caller).then((bus) => patientClient(bus, 'audit', AuditService));
     this.#callers.set(caller, known);
     return known;
   }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { busClient } from '@sallyport/bus/client';
 import { subscribe } from '@sallyport/bus/events';
 import { Outcome } from '@sallyport/contracts/audit/v1/audit';
 import { type Decision, DecisionSchema, DenyReason, EgressService } from '@sallyport/contracts/egress/v1/egress';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type Badge, EgressWorld } from './egress-world.ts';
 
 let world: EgressWorld;
@@ -145,7 +145,7 @@ describe('a connection', () => {
         dispatch: 'dsp_1',
       },
     ]);
-    const api = busClient(await world.bus.connect('api'), 'egress', EgressService);
+    const api = patientClient(await world.bus.connect('api'), 'egress', EgressService);
     const { decision } = await api.getDecision(
       { id: String(problem['decision']) },
       { token: await world.issuer.session('egress') },
@@ -223,7 +223,7 @@ describe('a connection', () => {
       ['host_not_allowed', noise],
     ]);
     const id = world.audited[0]?.decision ?? '';
-    const api = busClient(await world.bus.connect('api'), 'egress', EgressService);
+    const api = patientClient(await world.bus.connect('api'), 'egress', EgressService);
     const { decision } = await api.getDecision({ id }, { token: await world.issuer.session('egress') });
     expect(decision?.noise).toBe(noise ?? '');
   });
@@ -246,7 +246,7 @@ describe('a connection', () => {
 describe('resolve', () => {
   const ask = async (name: string, type: string) => {
     const { token, key } = badge;
-    const runtime = busClient(await world.bus.connect('runtime'), 'egress', EgressService);
+    const runtime = patientClient(await world.bus.connect('runtime'), 'egress', EgressService);
     return runtime.resolve(
       { name, type },
       { token, prove: (target) => Promise.resolve(key.prove(target, token, Date.now())) },
@@ -274,7 +274,7 @@ describe('a decision', () => {
   test('of another org or environment is not found', async () => {
     const { headers } = await world.http('exfil.example.com:80', badge);
     const id = String(headers['sally-decision']);
-    const api = busClient(await world.bus.connect('api'), 'egress', EgressService);
+    const api = patientClient(await world.bus.connect('api'), 'egress', EgressService);
     for (const claims of [{ org: 'other' }, { env: 'other' }]) {
       const token = await world.issuer.session('egress', claims);
       await expect(api.getDecision({ id }, { token })).rejects.toMatchObject({
@@ -286,7 +286,7 @@ describe('a decision', () => {
 
   test('carries its reason', async () => {
     const { headers } = await world.http('exfil.example.com:80', badge);
-    const api = busClient(await world.bus.connect('api'), 'egress', EgressService);
+    const api = patientClient(await world.bus.connect('api'), 'egress', EgressService);
     const token = await world.issuer.session('egress');
     const { decision } = await api.getDecision({ id: String(headers['sally-decision']) }, { token });
     expect(decision?.reason).toBe(DenyReason.HOST_NOT_ALLOWED);

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
-import { busClient } from '@sallyport/bus/client';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { IdentityService, PrincipalKind } from '@sallyport/contracts/identity/v1/identity';
 import { type EvidenceSchema } from '@sallyport/contracts/runtime/v1/evidence';
@@ -16,6 +15,7 @@ import { systemClock } from '@sallyport/core/clock';
 import { newId } from '@sallyport/core/ids';
 import { type Service, startService } from '@sallyport/service/start';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
 import { ProofKey } from '@sallyport/trust/proof';
 import { identityService } from '../src/identity.service.ts';
@@ -93,7 +93,7 @@ export class IdentityStory {
   async as(caller: Caller): Promise<IdentityClient> {
     const known = this.#clients.get(caller);
     if (known !== undefined) return known;
-    const client = busClient(await this.bus.connect(caller), 'identity', IdentityService);
+    const client = patientClient(await this.bus.connect(caller), 'identity', IdentityService);
     this.#clients.set(caller, client);
     return client;
   }

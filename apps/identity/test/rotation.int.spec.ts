@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { busClient } from '@sallyport/bus/client';
 import type { BusClient } from '@sallyport/bus/handlers';
 import { IdentityService, PrincipalKind } from '@sallyport/contracts/identity/v1/identity';
 import { busTrustSource } from '@sallyport/service/trust-source';
 import { FakeClock } from '@sallyport/testkit/clock';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type TestDatabase, testDatabase } from '@sallyport/testkit/postgres';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { EpochRing, epochHorizonMs } from '@sallyport/trust/epoch-ring';
@@ -42,8 +42,8 @@ beforeAll(async () => {
     store: database.store,
     clock,
   });
-  operator = busClient(await bus.connect('operator'), 'identity', IdentityService);
-  api = busClient(await bus.connect('api'), 'identity', IdentityService);
+  operator = patientClient(await bus.connect('operator'), 'identity', IdentityService);
+  api = patientClient(await bus.connect('api'), 'identity', IdentityService);
   await operator.ensureOrg({ org: 'acme', environments: ['main'] });
   const { principal } = await operator.ensurePrincipal({
     org: 'acme',

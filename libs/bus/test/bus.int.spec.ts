@@ -10,6 +10,7 @@ import { Fault } from '@sallyport/core/fault';
 import type { Call } from '@sallyport/core/gate';
 import { TestIssuer } from '@sallyport/testkit/issuer';
 import { type TestBus, testBus } from '@sallyport/testkit/nats';
+import { patientClient } from '@sallyport/testkit/patient-client';
 import { type HostedService, hostService } from '@sallyport/testkit/service';
 import { busClient } from '../src/client.ts';
 import { BusController } from '../src/controller.ts';
@@ -60,7 +61,7 @@ afterAll(async () => {
 });
 
 const client = async (caller: 'api' | 'runtime' | 'audit') =>
-  busClient(await bus.connect(caller), 'egress', EgressService);
+  patientClient(await bus.connect(caller), 'egress', EgressService);
 
 describe('a call', () => {
   test('reaches its handler with the caller that the bus proves', async () => {
