@@ -12,7 +12,7 @@ import type { Bus } from '../src/connection.ts';
 import { answerOpen } from '../src/open-requests.ts';
 import { eventListen, teamInputListen } from '../src/subject.ts';
 import { tellAudit, tellRun, tellUnit } from '../src/team-events.ts';
-import { checkTeam, ensureTeamStream, teamConnections, writeTeamAccounts } from '../src/teams.ts';
+import { ensureTeamStream, teamConnections, writeTeamAccounts } from '../src/teams.ts';
 
 const pay = new TestTeam({ org: 'acme', environment: 'prod', name: 'pay' });
 const ops = new TestTeam({ org: 'acme', environment: 'dev', name: 'ops' });
@@ -384,21 +384,5 @@ describe('a team that is taken away', () => {
     await service.nats.flush();
     expect(broken.filter((type) => /disconnect|close|error/i.test(type))).toEqual([]);
     await own.close();
-  });
-});
-
-describe('a name for a team', () => {
-  test.each([
-    { org: 'acme', environment: 'prod', name: 'scheduler' },
-    { org: 'acme', environment: 'prod', name: 'operator' },
-    { org: 'acme', environment: 'prod', name: 'keeper' },
-    { org: 'acme', environment: 'prod', name: 'a.b' },
-    { org: 'acme', environment: 'prod', name: '>' },
-    { org: 'acme', environment: '*', name: 'pay' },
-    { org: 'acme.prod', environment: 'x', name: 'pay' },
-    { org: '', environment: 'x', name: 'pay' },
-    { org: 'acme', environment: 'prod', name: 'a" }' },
-  ])('is refused: %j', (named) => {
-    expect(() => checkTeam(named)).toThrow(expect.objectContaining({ reason: 'bus.team' }));
   });
 });
