@@ -12,6 +12,7 @@ import { opencode } from '../src/runners/opencode/opencode.ts';
 import type { Running } from '../src/runners/runner.ts';
 import type { SessionFile } from '../src/sessions/session-file.ts';
 import { assignmentOf, type Work } from '../src/work.ts';
+import { death } from './processes.ts';
 
 const agent = join(import.meta.dirname, 'acp-agent.mjs');
 
@@ -222,9 +223,7 @@ describe('files and commands', () => {
       ask2: ['terminal/create', { command: 'sh', args: ['-c', `while [ ! -s ${pid} ]; do sleep 0.01; done`] }],
       ask3: ['terminal/wait_for_exit', { terminalId: 'term_2' }],
     });
-    const path = `/proc/${(await readFile(pid, 'utf8')).trim()}/stat`;
-    // The signal that ends it is sent before the prompt's end is told, and does its work by itself.
-    for (let stat = ''; !/\) Z[^)]*$/.test(stat); ) stat = await readFile(path, 'utf8').catch(() => '(gone) Z');
+    await death(Number(await readFile(pid, 'utf8')));
   });
 });
 

@@ -12,6 +12,7 @@ import type { Patience } from '../src/runners/cli/watchdogs.ts';
 import type { Running } from '../src/runners/runner.ts';
 import type { SessionFile } from '../src/sessions/session-file.ts';
 import { assignmentOf, type Work } from '../src/work.ts';
+import { death } from './processes.ts';
 
 /** An agent whose program is whatever shell a test writes, and whose lines are our events or its closing word. */
 const adapter: Adapter = {
@@ -124,15 +125,6 @@ const run = async (script: string, more: Partial<Work> = {}, patience?: Partial<
 
 const raws = () => events.flatMap((event) => ('raw' in event ? [event.raw.text] : []));
 const reasons = () => events.flatMap((event) => ('error' in event ? [event.error.reason] : []));
-/** Dead, whether or not somebody has taken note of it. */
-const isGone = async (pid: string): Promise<boolean> => {
-  const stat = await readFile(`/proc/${pid.trim()}/stat`, 'utf8').catch(() => 'x (gone) Z');
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-};
-/** Resolves once a process that was sent the signal nobody can mind is dead. */
-const death = async (pid: string): Promise<void> => {
-  while (!(await isGone(pid))) {}
-};
 
 describe('lines of a program', () => {
   test('become events in order; what no reader knows, and what is no JSON, stays as it is', async () => {
@@ -277,7 +269,7 @@ describe('the end of a turn', () => {
     await up.promise;
     under.stop();
     expect((await under.ended).verdict).toBe('VERDICT_CANCELLED');
-    for (const name of ['0', '2']) await death(await readFile(`${pids}.${name}`, 'utf8'));
+    for (const name of ['0', '2']) await death(Number(await readFile(`${pids}.${name}`, 'utf8')));
   });
 
   test('ends what it left running, also after a success', async () => {
@@ -285,7 +277,7 @@ describe('the end of a turn', () => {
     await run(
       `setsid sh -c 'echo $$ > ${pid}; exec sleep 600' >/dev/null 2>&1 & while [ ! -s ${pid} ]; do sleep 0.01; done; ${done}`,
     );
-    await death(await readFile(pid, 'utf8'));
+    await death(Number(await readFile(pid, 'utf8')));
   });
 });
 

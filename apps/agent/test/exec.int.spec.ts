@@ -8,6 +8,7 @@ import { ExecRunner } from '../src/runners/exec.ts';
 import { supervise } from '../src/supervisor.ts';
 import { Emitter } from '../src/tether/emitter.ts';
 import { Tether } from '../src/tether/tether.ts';
+import { death, isAlive } from './processes.ts';
 import { TetherServer } from './tether-server.ts';
 
 let runtime: TetherServer;
@@ -45,17 +46,6 @@ function output(stream: Stream): Buffer {
 }
 
 const result = () => runtime.events.flatMap(({ body }) => (body.case === 'result' ? [body.value] : [])).at(-1);
-
-/** A zombie is dead; who reaps it is the machine's business. */
-const isAlive = async (pid: number): Promise<boolean> => {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat !== '' && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
-};
-
-/** Resolves once a process that was sent the signal nobody can mind is dead. */
-const death = async (pid: number): Promise<void> => {
-  while (await isAlive(pid)) {}
-};
 
 describe('the exec runner', () => {
   test('passes both streams on, byte for byte', async () => {

@@ -1,9 +1,8 @@
-import { randomInt } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { freePort } from '@sallyport/bus/free-port';
 import { encodeAnswer, parseQuery } from '../src/net/dns-message.ts';
 import { serveDnsOverTcp, serveDnsOverUdp } from '../src/net/dns-server.ts';
 import { Listeners } from '../src/net/listeners.ts';
@@ -16,22 +15,6 @@ let runtime: TetherServer;
 let listeners: Listeners;
 let names: Names;
 let port: number;
-
-/** A port below those of outgoing connections, where that leaves room: none can take it between the look and its use. */
-const freePort = async (): Promise<number> => {
-  const outgoing = Number.parseInt(await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
-  for (;;) {
-    const free = randomInt(10_240, outgoing > 14_336 ? outgoing : 65_536);
-    const probe = createServer().listen(free, '127.0.0.1');
-    const taken = await once(probe, 'listening').then(
-      () => false,
-      () => true,
-    );
-    if (taken) continue;
-    await new Promise((done) => probe.close(done));
-    return free;
-  }
-};
 
 beforeEach(async () => {
   runtime = await TetherServer.start();

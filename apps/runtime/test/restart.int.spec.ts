@@ -1,11 +1,11 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { StopReason, WorkloadState } from '@sallyport/contracts/runtime/v1/runtime';
 import { Verdict } from '@sallyport/contracts/unit/v1/event';
-import type { Unit } from '@sallyport/contracts/unit/v1/unit';
 import type { ServiceChild } from '@sallyport/testkit/service-child';
 import { aUnit } from '../src/workloads/workload.builder.ts';
+import { handleOf, hang, isAlive, until } from './lifecycle.builder.ts';
 import { World } from './world.ts';
 
 let world: World;
@@ -22,24 +22,6 @@ afterEach(async () => {
   await world.close();
 });
 
-const hang = 'await new Promise(() => setInterval(() => {}, 1000));';
-const until = (path: string): string =>
-  `await new Promise((resolve) => { const timer = setInterval(() => { if (fs.existsSync('${path}')) { clearInterval(timer); resolve(); } }, 20); });`;
-
-const pidOf = (unit: Unit): number => {
-  const text = readFileSync(join(world.directory, 'workloads', unit.dispatch, 'journal.json'), 'utf8');
-  return (JSON.parse(text) as { handle: { pid: number } }).handle.pid;
-};
-
-/** A process that only waits to be collected by its parent is dead. */
-const alive = (pid: number): boolean => {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
-
 describe('a runtime that is killed and started again', () => {
   test('goes on with a live workload as if nothing had been', async () => {
     const code = `
@@ -50,9 +32,9 @@ describe('a runtime that is killed and started again', () => {
     const unit = world.unit(code, { mounts: aUnit().mounts });
     await world.create(unit);
     await world.until(() => world.texts(unit).includes('before'));
-    const pid = pidOf(unit);
+    const { pid } = handleOf(world, unit);
     await child.end('SIGKILL');
-    expect(alive(pid)).toBe(true);
+    expect(isAlive(pid)).toBe(true);
     await child.start();
     const { workload } = await world.client.getWorkload({ id: unit.dispatch });
     expect(workload).toMatchObject({ state: WorkloadState.RUNNING, owner: 'usr_1', epoch: 1n });
@@ -75,11 +57,11 @@ describe('a runtime that is killed and started again', () => {
     const unit = world.unit(code, { mounts: aUnit().mounts });
     await world.create(unit);
     await world.until(() => world.texts(unit).includes('ready'));
-    const pid = pidOf(unit);
+    const { pid } = handleOf(world, unit);
     await child.end('SIGKILL');
     const gone = new Promise<void>((resolve) => {
       const look = setInterval(() => {
-        if (alive(pid)) return;
+        if (isAlive(pid)) return;
         clearInterval(look);
         resolve();
       }, 20);
@@ -112,11 +94,11 @@ describe('a runtime that is killed and started again', () => {
     const unit = world.unit(hang);
     await world.create(unit);
     await world.reported(unit, WorkloadState.RUNNING);
-    const pid = pidOf(unit);
+    const { pid } = handleOf(world, unit);
     await child.end('SIGKILL');
     rmSync(join(world.directory, 'workloads', unit.dispatch, 'journal.json'));
     await child.start();
-    expect(alive(pid)).toBe(false);
+    expect(isAlive(pid)).toBe(false);
     await expect(world.client.getWorkload({ id: unit.dispatch })).rejects.toMatchObject({ code: 'not_found' });
   });
 
@@ -148,13 +130,10 @@ describe('a runtime that is asked to end', () => {
     const unit = world.unit(`process.on('SIGTERM', () => {}); await emit({ messageDelta: { text: 'deaf' } }); ${hang}`);
     await world.create(unit);
     await world.until(() => world.texts(unit).includes('deaf'));
-    const pid = pidOf(unit);
-    await child.end('SIGTERM');
-    // One that stood still until its deadline leaves the kill to the end of the next.
-    while (alive(pid)) {
-      await child.start();
-      await child.end('SIGTERM');
-    }
+    const { pid } = handleOf(world, unit);
+    // One that stood still until its deadline says so by its code, and leaves the rest to the end of the next.
+    while ((await child.end('SIGTERM')) !== 0) await child.start();
+    expect(isAlive(pid)).toBe(false);
     // What it had no time to tell is told by the next one.
     await child.start();
     const end = await world.ended(unit);

@@ -38,12 +38,13 @@ export class ServiceChild {
     await Promise.race([ready, gone]);
   }
 
-  /** Ends it, by default in the middle of whatever it does; resolves when it is gone. */
-  async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+  /** Ends it, by default in the middle of whatever it does; resolves when it is gone, with the code it ended with by itself. */
+  async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
     const child = this.#process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
+    return child.exitCode;
   }
 }
